@@ -1,0 +1,1 @@
+"""Alert packs: one module per concern, each alert with its own proof."""

@@ -1,0 +1,258 @@
+"""
+The catalog as values: what runs, where, on what it depends, how it is judged.
+
+Plain frozen dataclasses without I/O. `generator.catalog` builds them from YAML and has
+checked every reference by then: names resolve, sizes and health classes are objects,
+durations are timedeltas, sizes in memory are bytes, ratios are exact Decimals (0 to 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from functools import cached_property
+
+from generator.errors import Place
+from generator.software import Kind, Probe
+from generator.names import DEFAULT_PROFILE
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Promised resources of a container. memory_bytes 0 and cpus 0 mean no limit."""
+
+    name: str
+    memory_bytes: int
+    cpus: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class HealthClass:
+    """How often and how patiently Docker checks a container's health."""
+
+    name: str
+    interval: timedelta
+    timeout: timedelta
+    retries: int
+    start_period: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A published port; host 0 when it is reachable inside the network only."""
+
+    container: int
+    host: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """One `depends_on` entry; only hard ones inhibit alerts and order restarts."""
+
+    service: str
+    hard: bool
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """When people are not notified about a tier (never mutes remediation). Minutes from midnight."""
+
+    start_minute: int
+    end_minute: int
+    weekdays: tuple[str, ...]
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A layer of the platform. *order* 1 starts first; *mode* is observe, approve or act."""
+
+    name: str
+    title: str
+    order: int
+    mode: str
+    quiet_hours: QuietHours | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One deployable thing. Everything here has been resolved and checked against the catalog."""
+
+    name: str
+    tier: str
+    kind: str
+    container: str
+    image: str
+    ports: tuple[Port, ...]
+    depends_on: tuple[Dependency, ...]
+    profiles: tuple[str, ...]
+    size: Size
+    health: HealthClass
+    stateful: bool
+    oneshot: bool
+    owner: str
+    slo: Decimal | None
+    expects_models: tuple[str, ...]
+    models: tuple[str, ...]
+    observes: tuple[str, ...]
+    ollama_port: int | None
+    gpu: bool
+    mode: str
+    description: str
+    # Resolved from the kind, with the service's own overrides applied.
+    port: int | None
+    metrics_port: int | None
+    metrics_path: str
+    metrics_params: Mapping[str, str]
+    probes: tuple[Probe, ...]
+    log_format: str
+    place: Place
+
+    @property
+    def profile(self) -> str:
+        """The label `profile`: the first profile listed, or `default`."""
+        return self.profiles[0] if self.profiles else DEFAULT_PROFILE
+
+    @property
+    def optional(self) -> bool:
+        """Whether the service may be absent: it counts only while its container exists."""
+        return bool(self.profiles) or self.oneshot
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """Names of the hard dependencies, in catalog order."""
+        return tuple(dependency.service for dependency in self.depends_on if dependency.hard)
+
+    @property
+    def down_hold(self) -> timedelta:
+        """How long the verdict must be bad before ServiceDown: max(2 min, start period + 60 s)."""
+        return max(timedelta(minutes=2), self.health.start_period + timedelta(seconds=60))
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long and how much the servers keep. metrics_size in bytes."""
+
+    metrics: timedelta
+    metrics_size: int
+    logs: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who is told about a service's alerts. Empty strings: not told that way."""
+
+    name: str
+    slack: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Where notifications leave the platform. Secrets are paths of files inside Alertmanager's container."""
+
+    webhook_url: str
+    webhook_token_file: str
+    slack_url_file: str
+    smtp_smarthost: str
+    smtp_from: str
+    smtp_username: str
+    smtp_password_file: str
+    heartbeat_url: str
+    heartbeat_token_file: str
+    remediator_token_file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Public addresses put into annotations and boards, without a trailing slash."""
+
+    grafana: str
+    runbooks: str
+    prometheus: str
+    alertmanager: str
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Settings of the whole platform."""
+
+    name: str
+    compose_project: str
+    network: str
+    subnet: str
+    targets: Mapping[str, tuple[int, ...]]
+    retention: Retention
+    slo_window: timedelta
+    links: Links
+    sizes: Mapping[str, Size]
+    health_classes: Mapping[str, HealthClass]
+    default_model: str
+    fallback_model: str
+    default_owner: str
+    owners: Mapping[str, Owner]
+    notify: Notify
+    host_memory_bytes: int
+    host_cpus: int
+    remediation: Mapping[str, object]
+    disabled_alerts: Mapping[str, str]
+    place: Place
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """
+    The whole input, checked.
+
+    tiers are sorted by order; services by tier order, then as written. kinds holds every
+    kind a service uses, ours and the catalog's own, sorted by name.
+    """
+
+    platform: Platform
+    tiers: tuple[Tier, ...]
+    services: tuple[Service, ...]
+    kinds: Mapping[str, Kind]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Service]:
+        """Services by name."""
+        return {service.name: service for service in self.services}
+
+    @cached_property
+    def observers(self) -> Mapping[str, tuple[str, ...]]:
+        """For each observed service, the names of the exporters that watch it, in catalog order."""
+        watched: dict[str, list[str]] = {}
+        for service in self.services:
+            for subject in service.observes:
+                watched.setdefault(subject, []).append(service.name)
+        return {subject: tuple(names) for subject, names in watched.items()}
+
+    def of_kind(self, *kinds: str) -> tuple[Service, ...]:
+        """Services whose kind is one of *kinds*, in catalog order; empty if none."""
+        return tuple(service for service in self.services if service.kind in kinds)
+
+    def in_tier(self, tier: str) -> tuple[Service, ...]:
+        """Services of *tier*, in catalog order."""
+        return tuple(service for service in self.services if service.tier == tier)
+
+    @cached_property
+    def hard_dependants(self) -> Mapping[str, tuple[str, ...]]:
+        """For each service, the names of all its transitive hard dependants, sorted; empty if none."""
+        direct: dict[str, set[str]] = {service.name: set() for service in self.services}
+        for service in self.services:
+            for required in service.requires:
+                direct[required].add(service.name)
+        closed: dict[str, tuple[str, ...]] = {}
+        for name in direct:
+            seen: set[str] = set()
+            waiting = list(direct[name])
+            while waiting:
+                dependant = waiting.pop()
+                if dependant not in seen:
+                    seen.add(dependant)
+                    waiting.extend(direct[dependant])
+            closed[name] = tuple(sorted(seen))
+        return closed

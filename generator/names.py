@@ -1,0 +1,56 @@
+"""
+Every name that more than one room spells: labels, jobs, board ids, recorded series.
+
+A string that stands here is spelled nowhere else, so that an alert, a scrape job
+and a dashboard cannot disagree about it.
+"""
+
+from __future__ import annotations
+
+import re
+
+# A name that cannot break out of YAML, PromQL, LogQL, a regular expression or a path.
+NAME = re.compile(r"[a-z0-9]([a-z0-9_.-]{0,61}[a-z0-9])?")
+
+# Labels that name the subject of a series (design 5.1), and the one that names the observer.
+SUBJECT_LABELS = ("service", "tier", "kind", "profile")
+EXPORTER_LABEL = "exporter"
+OWNER_LABEL = "owner"
+DEFAULT_PROFILE = "default"
+NONE = "none"
+
+# Labels that every alert carries, never empty (design 5.3).
+ALERT_LABELS = (
+    "severity", "scope", "role", "family", "service", "tier", "kind", "owner", "remedy",
+)
+
+# Recorded series that come from the catalog alone (constants), one per service or tier.
+CATALOG_INFO = "service:catalog:info"  # labels: SUBJECT_LABELS, owner, hold (seconds); value 1
+SLO_OBJECTIVE = "service:slo_objective:ratio"  # value 0..1, services with an SLO
+TIER_WEIGHT = "service:tier_weight:count"  # 1 + number of hard dependants
+HEALTHY = "service:healthy:bool"  # the verdict; labels: SUBJECT_LABELS, owner
+PRESENT = "service:present:bool"  # 1 for services that count now (a profile's: while its container exists)
+
+# Jobs that are not named after one kind.
+BLACKBOX_JOB = "blackbox"
+
+DATASOURCE_PROMETHEUS = "tierwatch-prometheus"  # uid of the Grafana data source
+DATASOURCE_LOKI = "tierwatch-loki"
+DATASOURCE_ALERTMANAGER = "tierwatch-alertmanager"
+
+# Rendered folders, one per consumer.
+PROMETHEUS_DIR = "prometheus"
+ALERTMANAGER_DIR = "alertmanager"
+
+WATCHDOG = "Watchdog"
+
+
+def board_uid(board: str) -> str:
+    """Return the Grafana uid of *board* (`home`, `tier-core`, `kind-postgres`, ...), 8 to 40 characters."""
+    uid = f"tierwatch-{board}"
+    if len(uid) <= 40:
+        return uid
+    # Long names keep a readable head; the tail keeps two of them apart. No hash() here: it is salted.
+    import hashlib
+
+    return f"{uid[:31]}-{hashlib.sha256(uid.encode()).hexdigest()[:8]}"
