@@ -85,7 +85,7 @@ class Alert:
         board: Dashboard that shows it (`kind-postgres`, `tier`, ...; `tier` is completed with the tier).
         fires, quiet: Samples within 10 % on either side of the threshold (see above). Series text is
             a metric name with the software's own labels, e.g. `pg_locks_count{mode="x"}`.
-        value: What `$value` is once it fires, exactly as the annotation shows it.
+        value: `$value` once it fires, as a number; default the one constant in *fires*.
         extra: Labels beyond the subject's that *expr* keeps, and their values in the test.
         tight: False when threshold and sample cannot be within 10 % (booleans, counts near 0).
         survives_missed_scrape: False only where absence itself is the condition.
@@ -105,7 +105,7 @@ class Alert:
     board: str
     fires: Samples
     quiet: Samples
-    value: str = ""
+    value: float | None = None
     op: str = ">"
     threshold: float | None = None
     where: str = ""

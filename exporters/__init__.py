@@ -1,0 +1,1 @@
+"""Exporters: processes of their own that read rendered files and never import the generator."""

@@ -1,0 +1,1 @@
+"""Loki: server configuration and LogQL rules."""

@@ -1,0 +1,1 @@
+"""Promtail: the agent configuration and one module per log format."""

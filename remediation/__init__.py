@@ -1,0 +1,1 @@
+"""Remediation: the webhook service, a process of its own that never imports the generator."""
