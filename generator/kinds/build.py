@@ -1,0 +1,96 @@
+"""
+A kind's file as a `Kind`: defaults filled in, durations as timedeltas, lists as tuples.
+
+Pure, and trusting: the data has passed kind.schema.json, at run time for a catalog's own kinds
+and in the tests for the built-in ones.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any
+
+from generator.errors import Place
+from generator.kinds.words import DEFAULT_HEALTH
+from generator.software import VERDICT_UP, Kind, Metric, MetricsSource, MultiTarget, Probe
+
+_DURATION = re.compile(r"(\d+)(ms|s|m|h|d)")
+_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+# Estimated series of a target that does not say: about what a small Go program exposes.
+_DEFAULT_SERIES = 100
+
+
+def duration(text: str) -> timedelta:
+    """Return Prometheus' notation (`15s`, `1m30s`) as a timedelta; the schema has checked its form."""
+    total = timedelta(0)
+    for amount, unit in _DURATION.findall(text):
+        total += timedelta(**{_UNITS[unit]: int(amount)})
+    return total
+
+
+def build_kind(data: Mapping[str, Any], place: Place) -> Kind:
+    """Return the kind that *data* (a whole file, checked) describes; *place* is where it stands."""
+    metrics = data.get("metrics")
+    return Kind(
+        name=data["kind"],
+        title=data["title"],
+        port=data.get("port"),
+        metrics=_source(metrics) if metrics else None,
+        probes=tuple(Probe(**probe) for probe in data.get("probes", ())),
+        prober=data.get("prober", "blackbox"),
+        verdict=data.get("verdict", VERDICT_UP),
+        observer=data.get("observer", False),
+        health=data.get("health", DEFAULT_HEALTH),
+        health_note=data.get("health_note", ""),
+        log=data.get("log", "plain"),
+        packs=tuple(data.get("packs", ())),
+        board=data.get("board", ""),
+        stateful=data.get("stateful", False),
+        oneshot=data.get("oneshot", False),
+        restart_note=data.get("restart", {}).get("note", ""),
+        sources=tuple(data.get("sources", ())),
+        notes=tuple(data.get("notes", ())),
+        declares=MappingProxyType(
+            {name: build_metric(name, entry) for name, entry in data.get("declares", {}).items()}
+        ),
+        place=place,
+    )
+
+
+def build_metric(name: str, entry: Mapping[str, Any] | Metric) -> Metric:
+    """Return one declared metric with its labels sorted; one that is built already passes through."""
+    if isinstance(entry, Metric):
+        return entry
+    return Metric(
+        name=name,
+        type=entry["type"],
+        unit=entry["unit"],
+        help=entry["help"],
+        labels=tuple(sorted(entry["labels"])),
+        absent=entry.get("absent", False),
+        versions=entry.get("versions", ""),
+    )
+
+
+def _source(data: Mapping[str, Any]) -> MetricsSource:
+    multi = data.get("multi_target")
+    interval, timeout = data.get("interval"), data.get("timeout")
+    return MetricsSource(
+        source=data["from"],
+        exporter=data.get("exporter", ""),
+        port=data["port"],
+        path=data.get("path", "/metrics"),
+        params=MappingProxyType(dict(data["params"])) if "params" in data else _NOTHING,
+        multi_target=MultiTarget(**multi) if multi else None,
+        fallback_scrape_protocol=data.get("fallback_scrape_protocol", ""),
+        interval=duration(interval) if interval else None,
+        timeout=duration(timeout) if timeout else None,
+        needs=data.get("needs", ""),
+        drop=tuple(data.get("drop", ())),
+        series=data.get("series", _DEFAULT_SERIES),
+    )
