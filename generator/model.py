@@ -131,6 +131,11 @@ class Service:
         """How long the verdict must be bad before ServiceDown: max(2 min, start period + 60 s)."""
         return max(timedelta(minutes=2), self.health.start_period + timedelta(seconds=60))
 
+    @property
+    def recovery(self) -> timedelta:
+        """How long after its dependencies healed it may take to be seen healthy: start period + 60 s."""
+        return self.health.start_period + timedelta(seconds=60)
+
 
 @dataclass(frozen=True, slots=True)
 class Retention:
@@ -256,3 +261,19 @@ class Catalog:
                     waiting.extend(direct[dependant])
             closed[name] = tuple(sorted(seen))
         return closed
+
+    @cached_property
+    def down_keep(self) -> Mapping[str, timedelta]:
+        """
+        For each service, how long its ServiceDown keeps firing after it healed (`keep_firing_for`).
+
+        Zero without hard dependants; else long enough for each of them to recover and for its own
+        ServiceDown to end, so that no dependant's alert outlives the root that inhibits it.
+        """
+        keeps: dict[str, timedelta] = {}
+        # Fewest dependants first: a dependant's dependants are a true subset of its root's.
+        for name in sorted(self.hard_dependants, key=lambda name: len(self.hard_dependants[name])):
+            dependants = self.hard_dependants[name]
+            waits = (keeps[dependant] + self.by_name[dependant].recovery for dependant in dependants)
+            keeps[name] = max(waits, default=timedelta(0))
+        return keeps
