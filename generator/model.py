@@ -274,6 +274,8 @@ class Catalog:
         # Fewest dependants first: a dependant's dependants are a true subset of its root's.
         for name in sorted(self.hard_dependants, key=lambda name: len(self.hard_dependants[name])):
             dependants = self.hard_dependants[name]
-            waits = (keeps[dependant] + self.by_name[dependant].recovery for dependant in dependants)
+            waits = (
+                keeps[dependant] + self.by_name[dependant].recovery for dependant in dependants
+            )
             keeps[name] = max(waits, default=timedelta(0))
         return keeps
