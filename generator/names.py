@@ -30,6 +30,7 @@ SLO_OBJECTIVE = "service:slo_objective:ratio"  # value 0..1, services with an SL
 TIER_WEIGHT = "service:tier_weight:count"  # 1 + number of hard dependants
 HEALTHY = "service:healthy:bool"  # the verdict; labels: SUBJECT_LABELS, owner
 PRESENT = "service:present:bool"  # 1 for services that count now (a profile's: while its container exists)
+TIER_HEALTHY = "tier:healthy:ratio"  # weighted share of services that count and are healthy
 
 # Jobs that are not named after one kind.
 BLACKBOX_JOB = "blackbox"
