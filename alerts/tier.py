@@ -24,14 +24,13 @@ def pack(catalog: Catalog) -> Pack:
     return Pack(name="tier", title="Tiers", always=True, records=(HEALTHY_SHARE,), alerts=(DEGRADED, DOWN))
 
 
-def _members(healthy: int, sick: int, weight: str) -> dict[str, str]:
-    """Return test series of a tier with *healthy* and *sick* members; sick ones weigh *weight*."""
+def _members(healthy: int, weight_of_two: str) -> dict[str, str]:
+    """Return test series of a tier with *healthy* members of weight 1 and two sick ones."""
     found = {}
-    for index in range(healthy + sick):
-        name = f"member-{index}"
-        value = "1" if index < healthy else "0"
-        found[f'{HEALTHY}{{service="{name}"}}'] = value
-        found[f'{TIER_WEIGHT}{{service="{name}"}}'] = "1" if index < healthy else weight
+    for index in range(healthy + 2):
+        well = index < healthy
+        found[f'{HEALTHY}{{service="member-{index}"}}'] = "1" if well else "0"
+        found[f'{TIER_WEIGHT}{{service="member-{index}"}}'] = "1" if well else weight_of_two
     return found
 
 
@@ -71,9 +70,8 @@ DEGRADED = Alert(
         "Two or more services of tier {{ $labels.tier }} are unhealthy at once. Look for what "
         "they share (a dependency, the host, a network) before restarting them one by one."
     ),
-    # 4 of 15 parts = 26.7 % and 4 of 17 = 23.5 %.
-    fires=_members(11, 2, "2"),
-    quiet=_members(13, 0, "2") | {f'{HEALTHY}{{service="member-11"}}': "0", f'{TIER_WEIGHT}{{service="member-11"}}': "3.6"},
+    fires=_members(11, "2"),  # 4 of 15 = 26.7 %
+    quiet=_members(11, "1.7"),  # 3.4 of 14.4 = 23.6 %
     value=4 / 15,
 )
 
@@ -95,7 +93,7 @@ DOWN = Alert(
         "Most of tier {{ $labels.tier }}, weighted by what depends on it, is unhealthy. "
         "Everything above this tier is affected."
     ),
-    fires=_members(9, 2, "5"),
-    quiet=_members(11, 2, "5"),
+    fires=_members(9, "5"),  # 10 of 19 = 52.6 %
+    quiet=_members(9, "4.3"),  # 8.6 of 17.6 = 48.9 %
     value=10 / 19,
 )

@@ -23,7 +23,21 @@ from generator.software import VERDICT_UP
 # A missed scrape of a verdict that an exporter tells must not look like "unknown".
 _BRIDGE = "2m"
 _JOIN = f"* on (service) group_left (tier, kind, profile, owner) {CATALOG_INFO}"
+# Tests of these rules set the constants as inputs, so each needs its base once.
+_LABELS = {"tier": "core", "profile": "default", "owner": "platform"}
+
 ALWAYS, WHILE_PRESENT, NEVER = "always", "present", "never"
+
+
+def _series(name: str, service: str, **labels: str) -> str:
+    """Return a test series with the labels every subject has."""
+    every = {"service": service, "kind": "k", **_LABELS, **labels}
+    return name + "{" + ",".join(f'{key}="{value}"' for key, value in sorted(every.items())) + "}"
+
+
+def _known(service: str, **labels: str) -> dict[str, str]:
+    """Return the series that make *service* known to the catalog and present."""
+    return {_series(name, service, **labels): "1" for name in (PRESENT, CATALOG_INFO)}
 
 
 def counts(service: Service) -> str:
@@ -171,11 +185,6 @@ def _verdict_inputs(metric: str, kind: str) -> dict[str, str]:
     }
 
 
-def _known(service: str, **labels: str) -> dict[str, str]:
-    """Return the series that make *service* known to the catalog and present."""
-    return {_series(name, service, **labels): "1" for name in (PRESENT, CATALOG_INFO)}
-
-
 # An observer is healthy when any of its scrapes answers; the service it watches is not asked.
 _OBSERVERS = (
     f'max by (service) (label_replace(max by ({EXPORTER_LABEL}) (up{{{EXPORTER_LABEL}!=""}}), '
@@ -188,13 +197,3 @@ _OBSERVER_INPUTS = {
     'up{service="b",exporter="x"}': "0",
     'up{service="a",exporter="y"}': "0",
 }
-
-
-def _series(name: str, service: str, **labels: str) -> str:
-    """Return a test series with the labels every subject has."""
-    every = {"service": service, "kind": "k", **_LABELS, **labels}
-    return name + "{" + ",".join(f'{key}="{value}"' for key, value in sorted(every.items())) + "}"
-
-
-# Tests of these rules set the constants as inputs, so each needs its base once.
-_LABELS = {"tier": "core", "profile": "default", "owner": "platform"}
