@@ -84,7 +84,7 @@ DISK_SOON = Alert(
     severity=Severity.WARNING,
     expr="""min by (service) (
   predict_linear(rabbitmq_disk_space_available_bytes[3h], 43200)
-  - last_over_time(rabbitmq_disk_space_available_limit_bytes[5m])
+  - last_over_time(rabbitmq_disk_space_available_limit_bytes[15m])
 )""",
     op="<",
     threshold=0,
