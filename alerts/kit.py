@@ -21,6 +21,9 @@ How samples are written in *fires* and *quiet* (series text without subject labe
     "flip 0 1"   a gauge that alternates between two values at every sample
     "none"       no sample at all
     "ramp 100 -2/m"  a gauge that starts at 100 when its phase starts and moves by -2 per minute
+
+`$service` inside a series text stands for the subject's service, for labels that repeat it
+(`up{exporter="$service"}`).
 """
 
 from __future__ import annotations
