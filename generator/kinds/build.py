@@ -93,4 +93,6 @@ def _source(data: Mapping[str, Any]) -> MetricsSource:
         needs=data.get("needs", ""),
         drop=tuple(data.get("drop", ())),
         series=data.get("series", _DEFAULT_SERIES),
+        honor_labels=data.get("honor_labels", False),
+        credentials_file=data.get("credentials_file", ""),
     )
