@@ -1,0 +1,128 @@
+"""
+Add what the catalog needs to be watched but does not list, and settle who observes whom.
+
+A catalog of three services says nothing of exporters, yet without them no verdict of theirs would
+ever have a value. So the exporters and probers that its kinds name are added, as services called
+like their kind, in the tier `monitoring`; one that is listed is never added again. Prometheus and
+Alertmanager are always there: without them nothing of this exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+from generator import catalog_defaults as defaults
+from generator.model import Catalog, Platform, Service, Size, Tier
+from generator.software import VERDICT_CONTAINER, Kind
+
+BLACKBOX = "blackbox-exporter"
+AGENTS = "agents-exporter"
+_ALWAYS = ("prometheus", "alertmanager")
+
+
+def add_watchers(catalog: Catalog, kinds: Mapping[str, Kind]) -> Catalog:
+    """Return *catalog* with the watchers it lacks and with `observes` filled in where it is empty."""
+    present = {service.kind for service in catalog.services}
+    names = {service.name for service in catalog.services}
+    missing = [
+        kind
+        for kind in sorted(_needed(catalog, kinds))
+        if kind in kinds and kind not in present and kind not in names
+    ]
+    tiers, services = catalog.tiers, catalog.services
+    if missing:
+        tiers, tier = _watch_tier(catalog)
+        added = [_watcher(kinds[kind], tier, catalog.platform) for kind in missing]
+        services = _in_tier_order((*services, *added), tiers)
+    services = tuple(_observing(service, services, kinds) for service in services)
+    return Catalog(catalog.platform, tiers, services, catalog.kinds)
+
+
+def exporter_of(kind: Kind) -> str:
+    """Return the kind of the exporter that tells *kind*'s metrics; empty if it tells them itself."""
+    if kind.metrics is None or kind.metrics.source != "exporter":
+        return ""
+    return kind.metrics.exporter
+
+
+def _needed(catalog: Catalog, kinds: Mapping[str, Kind]) -> Iterator[str]:
+    """Yield the kinds of the watchers that some service of *catalog* needs, with repetitions."""
+    yield from _ALWAYS
+    for service in catalog.services:
+        kind = kinds[service.kind]
+        yield exporter_of(kind)
+        if service.probes:
+            yield AGENTS if kind.prober == "agents" else BLACKBOX
+        # Whether an optional service counts is told by its container.
+        if service.optional or kind.verdict == VERDICT_CONTAINER:
+            yield AGENTS
+
+
+def _watch_tier(catalog: Catalog) -> tuple[tuple[Tier, ...], Tier]:
+    """Return the tiers and the one that watchers belong to, made last if there is none."""
+    for tier in catalog.tiers:
+        if tier.name == defaults.WATCH_TIER:
+            return catalog.tiers, tier
+    order = max((tier.order for tier in catalog.tiers), default=0) + 1
+    made = Tier(
+        name=defaults.WATCH_TIER,
+        title=defaults.WATCH_TITLE,
+        order=order,
+        mode=defaults.MODE,
+        quiet_hours=None,
+        place=catalog.platform.place,
+    )
+    return (*catalog.tiers, made), made
+
+
+def _watcher(kind: Kind, tier: Tier, platform: Platform) -> Service:
+    """Return a service of *kind*, all defaults, called like it."""
+    return Service(
+        name=kind.name,
+        tier=tier.name,
+        kind=kind.name,
+        container=f"{platform.name}-{kind.name}",
+        image="",
+        ports=(),
+        depends_on=(),
+        profiles=(),
+        size=Size(defaults.NO_LIMIT, 0, Decimal(0)),
+        health=platform.health_classes.get(kind.health, platform.health_classes["application"]),
+        stateful=kind.stateful,
+        oneshot=kind.oneshot,
+        owner=platform.default_owner,
+        slo=None,
+        expects_models=(),
+        models=(),
+        observes=(),
+        ollama_port=None,
+        gpu=False,
+        mode=tier.mode,
+        description=f"{kind.title}, added because the catalog needs one and lists none",
+        port=kind.port,
+        metrics_port=kind.metrics.port if kind.metrics else None,
+        metrics_path=kind.metrics.path if kind.metrics else "/metrics",
+        metrics_params=kind.metrics.params if kind.metrics else {},
+        probes=kind.probes,
+        log_format=kind.log,
+        place=platform.place,
+    )
+
+
+def _in_tier_order(services: tuple[Service, ...], tiers: tuple[Tier, ...]) -> tuple[Service, ...]:
+    orders = {tier.name: tier.order for tier in tiers}
+    return tuple(sorted(services, key=lambda service: orders[service.tier]))
+
+
+def _observing(
+    service: Service, services: tuple[Service, ...], kinds: Mapping[str, Kind]
+) -> Service:
+    """Return *service*; an exporter that names no subject gets every one that needs its kind."""
+    if service.observes or not kinds[service.kind].observer:
+        return service
+    subjects = tuple(
+        subject.name for subject in services if exporter_of(kinds[subject.kind]) == service.kind
+    )
+    return replace(service, observes=subjects) if subjects else service

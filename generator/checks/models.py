@@ -1,0 +1,60 @@
+"""Models and the Ollama servers that offer them: the two ways the platform was silently degraded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from generator.catalog_services import OLLAMA
+from generator.checks.draft import Draft
+from generator.errors import Finding
+from generator.model import Catalog, Service
+
+
+def check_expected_models(draft: Draft) -> Iterator[Finding]:
+    """Find models that a service expects and that no Ollama it could call offers."""
+    for service in draft.catalog.services:
+        if not service.expects_models:
+            continue
+        servers = _servers_of(service, draft.catalog)
+        offered = sorted({_tagged(model) for server in servers for model in server.models})
+        for index, model in enumerate(service.expects_models):
+            if _tagged(model) in offered:
+                continue
+            fact = f"expects the model {model!r}, which no Ollama offers"
+            cure = "Add a service of kind 'ollama'."
+            if servers:
+                names = ", ".join(server.name for server in servers)
+                shown = ", ".join(name.removesuffix(":latest") for name in offered)
+                cure = f"Offered by {names}: {shown}."
+            yield draft.origin.service_finding(
+                service.name, fact, cure, "expects_models", index, check="model"
+            )
+
+
+def check_ollama_ports(draft: Draft) -> Iterator[Finding]:
+    """Find services that call Ollama at a port where it does not listen."""
+    for service in draft.catalog.services:
+        called = service.ollama_port
+        servers = _servers_of(service, draft.catalog)
+        if called is None or not servers or any(server.port == called for server in servers):
+            continue
+        server = servers[0]
+        fact = f"calls Ollama at port {called}, but {server.name!r} listens on {server.port}"
+        cure = f"Use {server.port}."
+        if any(port.host == called for port in server.ports):
+            cure = f"{called} is its port on the host; inside the network use {server.port}."
+        yield draft.origin.service_finding(
+            service.name, fact, cure, "ollama_port", check="ollama-port"
+        )
+
+
+def _servers_of(service: Service, catalog: Catalog) -> tuple[Service, ...]:
+    """Return the Ollamas *service* depends on; all of the catalog if it names none."""
+    servers = catalog.of_kind(OLLAMA)
+    needed = {dependency.service for dependency in service.depends_on}
+    return tuple(server for server in servers if server.name in needed) or servers
+
+
+def _tagged(model: str) -> str:
+    """Return *model* with the tag that Ollama adds when there is none."""
+    return model if ":" in model else f"{model}:latest"
