@@ -35,6 +35,12 @@ TIER_HEALTHY = "tier:healthy:ratio"  # weighted share of services that count and
 # Jobs that are not named after one kind.
 BLACKBOX_JOB = "blackbox"
 
+# Kinds that the generator itself must know: what they do for the others is not data.
+BLACKBOX_KIND = "blackbox-exporter"
+CADVISOR_KIND = "cadvisor"
+ALERTMANAGER_KIND = "alertmanager"
+PROMETHEUS_KIND = "prometheus"
+
 DATASOURCE_PROMETHEUS = "tierwatch-prometheus"  # uid of the Grafana data source
 DATASOURCE_LOKI = "tierwatch-loki"
 DATASOURCE_ALERTMANAGER = "tierwatch-alertmanager"

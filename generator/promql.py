@@ -7,7 +7,7 @@ generation ask. It never rewrites expressions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -83,9 +83,35 @@ def lookback(expr: str, *, bridges: bool = True) -> timedelta:
     return _lookback(parse(expr), bridges=bridges)
 
 
-def output_labels(expr: str) -> frozenset[str] | None:
-    """Return the labels that results of *expr* can carry; None when any label may survive."""
-    return _labels(parse(expr))
+LabelsOf = Callable[[str], frozenset[str] | None]
+
+
+def output_labels(expr: str, of: LabelsOf = lambda _: None) -> frozenset[str] | None:
+    """
+    Return the labels that results of *expr* can carry; None when any label may survive.
+
+    *of* gives the labels of a metric by name, None if they are unknown.
+    """
+    return _labels(parse(expr), of)
+
+
+def missing_labels(expr: str, of: LabelsOf) -> tuple[tuple[str, str], ...]:
+    """
+    Return (label, where) for each label that *expr* names but nothing below it carries.
+
+    Looks at matchers, `by (...)` and `on (...)`; what *of* does not know is not judged.
+    """
+    return tuple(dict.fromkeys(_missing(parse(expr), of)))
+
+
+def alive(expr: str, exists: Callable[[Selector], bool]) -> bool:
+    """
+    Return whether *expr* can ever give a result, if *exists* says which selectors have series.
+
+    An `or` lives while one side does, an `unless` while its left side does; `absent` and
+    `vector` always do.
+    """
+    return _alive(parse(expr), exists, "", ZERO)
 
 
 def _children(node: Any) -> Iterator[Any]:
@@ -143,28 +169,30 @@ def _lookback(node: Any, *, bridges: bool) -> timedelta:
     return own + max((_lookback(child, bridges=bridges) for child in _children(node)), default=ZERO)
 
 
-def _labels(node: Any) -> frozenset[str] | None:
+def _labels(node: Any, of: LabelsOf) -> frozenset[str] | None:
     match node:
         case parser.NumberLiteral() | parser.StringLiteral():
             return frozenset()
-        case parser.VectorSelector() | parser.MatrixSelector():
-            return None
+        case parser.VectorSelector():
+            return of(node.name or "")
+        case parser.MatrixSelector():
+            return _labels(node.vector_selector, of)
         case parser.ParenExpr() | parser.UnaryExpr() | parser.SubqueryExpr():
-            return _labels(node.expr)
+            return _labels(node.expr, of)
         case parser.AggregateExpr():
-            return _aggregate_labels(node)
+            return _aggregate_labels(node, of)
         case parser.Call():
-            return _call_labels(node)
+            return _call_labels(node, of)
         case parser.BinaryExpr():
-            return _binary_labels(node)
+            return _binary_labels(node, of)
     return None
 
 
-def _aggregate_labels(node: Any) -> frozenset[str] | None:
+def _aggregate_labels(node: Any, of: LabelsOf) -> frozenset[str] | None:
     operation = str(node.op)
     if operation in {"topk", "bottomk", "limitk"}:
-        return _labels(node.expr)
-    inner = _labels(node.expr)
+        return _labels(node.expr, of)
+    inner = _labels(node.expr, of)
     kept: frozenset[str] | None
     if node.modifier is None:
         kept = frozenset()
@@ -178,7 +206,7 @@ def _aggregate_labels(node: Any) -> frozenset[str] | None:
     return kept
 
 
-def _call_labels(node: Any) -> frozenset[str] | None:
+def _call_labels(node: Any, of: LabelsOf) -> frozenset[str] | None:
     name = node.func.name
     if name in _EMPTY_CALLS:
         return frozenset()
@@ -192,7 +220,7 @@ def _call_labels(node: Any) -> frozenset[str] | None:
     position = 1 if name in {"histogram_quantile", "quantile_over_time"} else 0
     if not node.args:
         return frozenset()
-    inner = _labels(node.args[position])
+    inner = _labels(node.args[position], of)
     if inner is None:
         return None
     if name == "histogram_quantile":
@@ -202,8 +230,8 @@ def _call_labels(node: Any) -> frozenset[str] | None:
     return inner
 
 
-def _binary_labels(node: Any) -> frozenset[str] | None:
-    left, right = _labels(node.lhs), _labels(node.rhs)
+def _binary_labels(node: Any, of: LabelsOf) -> frozenset[str] | None:
+    left, right = _labels(node.lhs, of), _labels(node.rhs, of)
     if isinstance(node.lhs, parser.NumberLiteral):
         return right
     if isinstance(node.rhs, parser.NumberLiteral):
@@ -225,3 +253,56 @@ def _binary_labels(node: Any) -> frozenset[str] | None:
     if modifier.matching.type == parser.LabelModifierType.Include:
         return names if left is None else names & left
     return None if left is None else left - names
+
+
+def _missing(node: Any, of: LabelsOf) -> Iterator[tuple[str, str]]:
+    if isinstance(node, parser.VectorSelector):
+        known = of(node.name or "")
+        if known is not None:
+            for matcher in node.matchers.matchers:
+                # {exporter=""} asks for the label's absence: fine wherever it is absent.
+                if matcher.name not in known and matcher.value:
+                    yield matcher.name, f"a matcher of {node.name}"
+        return
+    if isinstance(node, parser.AggregateExpr):
+        yield from _missing_by(node, of)
+    if isinstance(node, parser.BinaryExpr) and node.modifier and node.modifier.matching:
+        yield from _missing_on(node, of)
+    for child in _children(node):
+        yield from _missing(child, of)
+
+
+def _missing_by(node: Any, of: LabelsOf) -> Iterator[tuple[str, str]]:
+    known = _labels(node.expr, of)
+    if node.modifier is None or node.modifier.type != parser.AggModifierType.By or known is None:
+        return
+    for label in node.modifier.labels:
+        if label not in known:
+            yield label, f"by (...) of {node.op}"
+
+
+def _missing_on(node: Any, of: LabelsOf) -> Iterator[tuple[str, str]]:
+    if node.modifier.matching.type != parser.LabelModifierType.Include:
+        return
+    for side in (node.lhs, node.rhs):
+        known = _labels(side, of)
+        for label in node.modifier.matching.labels:
+            if known is not None and label not in known:
+                yield label, "on (...)"
+
+
+def _alive(node: Any, exists: Callable[[Selector], bool], function: str, window: timedelta) -> bool:
+    if isinstance(node, parser.VectorSelector):
+        return all(exists(selector) for selector in _selectors(node, function, window))
+    if isinstance(node, parser.Call):
+        function = node.func.name
+        if function in {"absent", "absent_over_time"}:
+            return True
+    if isinstance(node, parser.BinaryExpr):
+        left = _alive(node.lhs, exists, function, window)
+        operation = str(node.op)
+        if operation == "unless":
+            return left
+        right = _alive(node.rhs, exists, function, window)
+        return left or right if operation == "or" else left and right
+    return all(_alive(child, exists, function, window) for child in _children(node))

@@ -77,6 +77,8 @@ class MetricsSource:
     needs: str
     drop: tuple[str, ...]
     series: int
+    honor_labels: bool = False  # the target names its subjects itself (our exporters)
+    credentials_file: str = ""  # bearer token, a path inside Prometheus' container
 
 
 @dataclass(frozen=True, slots=True)

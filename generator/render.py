@@ -1,0 +1,78 @@
+"""
+From a checked catalog to every artifact of the rendered tree, in memory.
+
+Each room renders its own; this module only lists them. Nothing here reads a clock, the
+environment or the network: the same catalog gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from alerts import packs as alert_packs
+from alerts import routing
+from alerts.kit import Alert, Pack
+from dashboards import render as boards
+from dashboards.kit import Board
+from generator import contracts, rules, ruletests
+from generator.artifacts import Artifact
+from generator.errors import RenderError
+from generator.model import Catalog
+from generator.scrape import modules, prometheus
+from generator.scrape.jobs import Job, jobs
+from loki import server
+from promtail import agent
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """Everything made from one catalog. artifacts are sorted by path, paths are unique."""
+
+    catalog: Catalog
+    packs: tuple[Pack, ...]
+    jobs: tuple[Job, ...]
+    boards: tuple[Board, ...]
+    artifacts: tuple[Artifact, ...]
+
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """All alerts of all packs, in the order of the rule files."""
+        return tuple(alert for pack in self.packs for alert in pack.alerts)
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """Text by path."""
+        return {artifact.path: artifact.text for artifact in self.artifacts}
+
+
+def render(catalog: Catalog) -> Rendered:
+    """
+    Return everything that follows from *catalog*.
+
+    Raises RenderError when two rooms claim one path or an artifact is empty: bugs of ours.
+    """
+    packs = alert_packs.active(catalog)
+    found = (
+        *prometheus.render(catalog),
+        *modules.render(catalog),
+        *rules.render(packs, catalog),
+        *ruletests.render(packs, catalog),
+        *routing.render(catalog, packs),
+        *boards.render(catalog),
+        *server.render(catalog),
+        *agent.render(catalog),
+        *contracts.render(catalog),
+    )
+    _refuse_clashes(found)
+    return Rendered(catalog, packs, jobs(catalog), boards.boards(catalog), tuple(sorted(found)))
+
+
+def _refuse_clashes(found: tuple[Artifact, ...]) -> None:
+    paths = [artifact.path for artifact in found]
+    twice = sorted({path for path in paths if paths.count(path) > 1}) if len(set(paths)) < len(paths) else []
+    if twice:
+        raise RenderError(f"two rooms render the same file: {', '.join(twice)}")
+    empty = [artifact.path for artifact in found if not artifact.text.strip()]
+    if empty:
+        raise RenderError(f"rendered nothing into: {', '.join(empty)}")
