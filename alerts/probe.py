@@ -177,7 +177,7 @@ MODULE_UNKNOWN = Alert(
 )
 
 
-def pack(catalog: Catalog) -> Pack:
+def pack(_catalog: Catalog) -> Pack:
     """Return the probe pack; it is the same for every catalog with a prober."""
     return Pack(
         name="probe",
