@@ -15,11 +15,15 @@ from typing import Any
 
 from generator.errors import Place
 from generator.kinds.words import DEFAULT_HEALTH
+from generator.names import EXPORTER_LABEL, SUBJECT_LABELS
 from generator.software import VERDICT_UP, Kind, Metric, MetricsSource, MultiTarget, Probe
 
 _DURATION = re.compile(r"(\d+)(ms|s|m|h|d)")
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+
+# An own label of one of these names is stored as `exported_<name>`: the scrape's label wins.
+_TAKEN = frozenset((*SUBJECT_LABELS, EXPORTER_LABEL, "instance", "job"))
 
 # Estimated series of a target that does not say: about what a small Go program exposes.
 _DEFAULT_SERIES = 100
@@ -36,6 +40,7 @@ def duration(text: str) -> timedelta:
 def build_kind(data: Mapping[str, Any], place: Place) -> Kind:
     """Return the kind that *data* (a whole file, checked) describes; *place* is where it stands."""
     metrics = data.get("metrics")
+    honored = bool(metrics and metrics.get("honor_labels"))
     return Kind(
         name=data["kind"],
         title=data["title"],
@@ -56,22 +61,28 @@ def build_kind(data: Mapping[str, Any], place: Place) -> Kind:
         sources=tuple(data.get("sources", ())),
         notes=tuple(data.get("notes", ())),
         declares=MappingProxyType(
-            {name: build_metric(name, entry) for name, entry in data.get("declares", {}).items()}
+            {
+                name: _metric(name, entry, honored=honored)
+                for name, entry in data.get("declares", {}).items()
+            }
         ),
         place=place,
     )
 
 
-def build_metric(name: str, entry: Mapping[str, Any] | Metric) -> Metric:
-    """Return one declared metric with its labels sorted; one that is built already passes through."""
-    if isinstance(entry, Metric):
-        return entry
+def stored_label(own: str) -> str:
+    """Return the name under which a label the software sets is stored after a scrape."""
+    return f"exported_{own}" if own in _TAKEN else own
+
+
+def _metric(name: str, entry: Mapping[str, Any], *, honored: bool) -> Metric:
+    labels = entry["labels"]
     return Metric(
         name=name,
         type=entry["type"],
         unit=entry["unit"],
         help=entry["help"],
-        labels=tuple(sorted(entry["labels"])),
+        labels=tuple(sorted(labels if honored else map(stored_label, labels))),
         absent=entry.get("absent", False),
         versions=entry.get("versions", ""),
     )

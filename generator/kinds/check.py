@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -16,6 +17,7 @@ import jsonschema
 from jsonschema.exceptions import ValidationError
 
 from generator.errors import Finding, Place
+from generator.kinds.build import build_kind
 from generator.kinds.load import SCHEMA_FILE
 from generator.kinds.words import GIVEN_VERDICTS, LOG_FORMATS, PACKS
 from generator.software import VERDICT_AGENT, VERDICT_PROBE, Kind
@@ -80,6 +82,7 @@ def check_references(document: Document, known: Mapping[str, Kind]) -> list[Find
         *_check_verdict(document),
         *_check_words(document),
         *_check_templates(document),
+        *_check_dropped(document),
     ]
 
 
@@ -142,6 +145,22 @@ def _check_templates(document: Document) -> Iterator[Finding]:
         yield _at(document, ("metrics", "multi_target", "value"),
                   f"{multi['value']!r} is not a template we can fill",
                   "Use {service} and {port} only.")  # fmt: skip
+
+
+def _check_dropped(document: Document) -> Iterator[Finding]:
+    """Yield what is declared and thrown away at the scrape: an alert on it would be dead."""
+    metrics = build_kind(document.data, document.place()).declares
+    for index, pattern in enumerate(document.data.get("metrics", {}).get("drop", ())):
+        keys = ("metrics", "drop", index)
+        try:
+            dropped = re.compile(pattern)
+        except re.error as error:
+            yield _at(document, keys, f"{pattern!r} is not a regular expression: {error.msg}", "")
+            continue
+        for name, metric in metrics.items():
+            if any(dropped.fullmatch(series) for series in metric.series_names):
+                yield _at(document, keys, f"{pattern!r} drops the declared metric {name!r}",
+                          "Narrow the pattern, or remove the metric from `declares`.")  # fmt: skip
 
 
 @cache

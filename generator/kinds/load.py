@@ -15,9 +15,9 @@ from typing import Any
 
 import yaml
 
-from generator.errors import CatalogError, Finding, Place
+from generator.errors import CatalogError, Finding, Place, RenderError
 from generator.kinds.build import build_kind
-from generator.software import Kind, Metric
+from generator.software import Kind
 
 BUILTIN_DIR = Path(__file__).parent
 SCHEMA_FILE = BUILTIN_DIR / "kind.schema.json"
@@ -63,25 +63,24 @@ def read_builtin(path: Path) -> Kind:
     return build_kind(data, Place(f"{_BUILTIN_SHOWN}/{path.name}"))
 
 
-def _read_metrics(text: str) -> dict[str, Metric]:
-    """Return the metrics of a built-in file; lines that are empty or comments are passed over."""
-    metrics = {}
+def _read_metrics(text: str) -> dict[str, dict[str, Any]]:
+    """Return the metrics of a built-in file as YAML would; empty lines and comments are passed over."""
+    metrics: dict[str, dict[str, Any]] = {}
     for line in text.splitlines():
         if not line or line.lstrip().startswith("#"):
             continue
         match = _METRIC_LINE.fullmatch(line)
         if match is None:
-            raise ValueError(f"not a metric on one line: {line!r}")
-        name, kind, unit, labels, text_, absent, versions = match.groups()
-        metrics[name] = Metric(
-            name=name,
-            type=kind,
-            unit=unit,
-            help=text_,
-            labels=tuple(sorted(labels.split(", "))) if labels else (),
-            absent=absent is not None,
-            versions=versions or "",
-        )
+            raise RenderError(f"not a metric on one line: {line!r}")
+        name, type_, unit, labels, help_, absent, versions = match.groups()
+        metrics[name] = {
+            "type": type_,
+            "unit": unit,
+            "labels": labels.split(", ") if labels else [],
+            "help": help_,
+            "absent": absent is not None,
+            "versions": versions or "",
+        }
     return metrics
 
 
