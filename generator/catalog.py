@@ -106,14 +106,16 @@ class _Loader:
             self.findings.extend(error.findings)
             self.complete = False
             return None
-        start = "platformFile" if path.name == PLATFORM_FILE else "tierFile"
-        problems = tuple(_checks()[start](document.data, ()))
+        check = _checks()["platformFile" if path.name == PLATFORM_FILE else "tierFile"]
+        problems = tuple(check(document.data, ()))
         self.findings.extend(_finding(document, problem) for problem in problems)
         self.complete = self.complete and not problems
         if not isinstance(document.data, dict):
             return None
         self._note_services(document)
-        _cut_out(document.data, {problem.path for problem in problems})
+        while problems:  # cutting out a key that is required makes a new problem
+            _cut_out(document.data, {problem.path for problem in problems})
+            problems = tuple(check(document.data, ())) if document.data else ()
         return document
 
     def _note_services(self, document: Document) -> None:
@@ -136,7 +138,7 @@ class _Loader:
         origin = Origin(platform, self.services, files)
         built = build_platform(platform.data, platform.place("platform"))
         names = frozenset(name for name in self.services if NAME.fullmatch(name))
-        builder = Builder(built, kinds, LOG_FORMATS, names, origin)
+        builder = Builder(built, kinds, LOG_FORMATS, self._broken_kinds(kinds), names, origin)
         services: list[Service] = []
         for _, document in tiers.values():
             for name, entry in document.data.get("services", {}).items():
@@ -183,6 +185,12 @@ class _Loader:
 
     def _add(self, place: Place, fact: str, cure: str, check: str) -> None:
         self.findings.append(Finding(place, fact, cure, check))
+        self.complete = False
+
+    def _broken_kinds(self, kinds: Mapping[str, Kind]) -> frozenset[str]:
+        """Return the names of the catalog's own kinds that were left out for their faults."""
+        own = {path.stem for path in (self.folder / KINDS_FOLDER).glob("*.yml")}
+        return frozenset(own - kinds.keys())
 
 
 @cache

@@ -42,6 +42,7 @@ class Builder:
     platform: Platform
     kinds: Mapping[str, Kind]
     log_formats: Iterable[str]
+    broken_kinds: frozenset[str]  # the catalog's own, with findings of their own
     names: frozenset[str]
     origin: Origin
     findings: list[Finding] = field(default_factory=list)
@@ -56,6 +57,8 @@ class Builder:
     ) -> Service | None:
         """Return the service *name*, or None if its kind is unknown."""
         kind = self.kinds.get(data["kind"])
+        if kind is None and data["kind"] in self.broken_kinds:
+            return None
         if kind is None:
             cure = suggest(data["kind"], list(self.kinds))
             self.report(name, f"unknown kind {data['kind']!r}", cure, "kind", check="kind")

@@ -28,7 +28,7 @@ def add_watchers(catalog: Catalog, kinds: Mapping[str, Kind]) -> Catalog:
     names = {service.name for service in catalog.services}
     missing = [
         kind
-        for kind in sorted(_needed(catalog, kinds))
+        for kind in sorted(set(_needed(catalog, kinds)))
         if kind in kinds and kind not in present and kind not in names
     ]
     tiers, services = catalog.tiers, catalog.services

@@ -33,8 +33,10 @@ class Problem:
     def sentence(self, skip: int) -> str:
         """Return the fact with the field's name in front, less the first *skip* keys of its path."""
         name = field_name(self.inside[skip:])
+        if not name and self.spoken:
+            return f"it {self.fact}" if skip else f"the file {self.fact}"
         if not name:
-            return f"it {self.fact}" if self.spoken else self.fact
+            return self.fact
         return f"{name} {self.fact}" if self.spoken else f"{name}: {self.fact}"
 
 
@@ -198,7 +200,8 @@ def _bad_key(keys: Check, key: str, path: Path) -> Iterator[Problem]:
     for problem in keys(key, (*path, key)):
         expected = problem.fact.removeprefix("must be ").rpartition(", not ")[0]
         fact = f"the name {show(key)} is not allowed"
-        yield Problem((*path, key), path, fact, f"Use {expected}.", spoken=False)
+        cure = f"Use {expected}. {problem.cure}".rstrip()
+        yield Problem((*path, key), path, fact, cure, spoken=False)
 
 
 def _text(node: Mapping[str, Any]) -> Check:
@@ -214,7 +217,8 @@ def _text(node: Mapping[str, Any]) -> Check:
             yield _wrong(node, value, path)
         elif allowed is not None:
             if value not in allowed:
-                cure = suggest(value, list(allowed))
+                close = get_close_matches(value[:_LONGEST_SHOWN], sorted(allowed), n=1)
+                cure = f"Did you mean {close[0]!r}?" if close else ""
                 yield replace(_wrong(node, value, path), cure=cure)
         elif len(value) > longest:
             fact = f"is {len(value)} characters long"

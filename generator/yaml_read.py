@@ -161,6 +161,7 @@ class _Reader:
         self.spots: dict[int, Any] = {}
         self.top: list[Any] = []
         self.root = 0
+        self.anchored = False
         self.kept: list[Any] = []  # dropped duplicates: their ids must not be given out again
 
     def read(self, parser: Any) -> None:
@@ -258,13 +259,13 @@ class _Reader:
 
     def _refuse(self, event: Any, spot: int) -> None:
         """Report the anchor, alias or tag of *event*."""
-        if isinstance(event, yaml.AliasEvent):
-            self._add(spot, f"aliases ('*{event.anchor}') are not allowed", "Write the value out.")
-            return
-        if event.anchor is not None:
-            fact = f"anchors ('&{event.anchor}') are not allowed"
-            self._add(spot, fact, "Remove it and write the value out where it is used.")
-        if event.tag is not None and event.tag != "!":
+        alias = isinstance(event, yaml.AliasEvent)
+        if event.anchor is not None and not self.anchored:
+            # One is enough: a bomb has thousands.
+            self.anchored = True
+            fact = f"anchors and aliases ('{'*' if alias else '&'}{event.anchor}') are not allowed"
+            self._add(spot, fact, "Write the values out.")
+        if not alias and event.tag is not None and event.tag != "!":
             self._add(spot, f"tags ({event.tag!r}) are not allowed", "Remove it.")
 
     def _add(self, spot: int, fact: str, cure: str) -> None:

@@ -79,5 +79,5 @@ def _subnet_problem(text: str, services: int) -> str:
         return "is not a private network: addresses of others would become unreachable"
     room = network.num_addresses - _RESERVED_ADDRESSES
     if room < services:
-        return f"has room for {max(room, 0)} containers, and there are {services} services"
+        return f"has room for {max(room, 0)} of the {services} services"
     return ""

@@ -32,12 +32,12 @@ def check_observers(draft: Draft) -> Iterator[Finding]:
 
 def check_observed(draft: Draft) -> Iterator[Finding]:
     """Find services that nobody watches, and those that two exporters claim."""
-    watched = draft.catalog.observers
+    watched, by_name = draft.catalog.observers, draft.catalog.by_name
     for service in draft.catalog.services:
         exporter = exporter_of(draft.kinds[service.kind])
         if not exporter:
             continue
-        names = watched.get(service.name, ())
+        names = [n for n in watched.get(service.name, ()) if by_name[n].kind == exporter]
         if not names:
             fact = f"no exporter of kind {exporter!r} observes it"
             cure = f"Add it to 'observes' of one, or add a service of kind {exporter!r}."

@@ -25,6 +25,7 @@ def check_memory(draft: Draft) -> Iterator[Finding]:
     names = ", ".join(
         f"{service.name} {say_bytes(service.size.memory_bytes)}"
         for service in largest[:_LARGEST_NAMED]
+        if service.size.memory_bytes
     )
     fact = (
         f"the default profile promises {say_bytes(promised_bytes)} of memory, "
@@ -55,7 +56,11 @@ def check_slo_window(draft: Draft) -> Iterator[Finding]:
     if platform.slo_window > platform.retention.metrics:
         fact = "slo_window is longer than retention.metrics"
         cure = "Shorten the window or keep metrics longer."
-        yield Finding(draft.origin.platform.place("slo_window"), fact, cure, "slo-window")
+        said = "slo_window" in draft.origin.platform.data
+        place = draft.origin.platform.place(
+            *(("slo_window",) if said else ("retention", "metrics"))
+        )
+        yield Finding(place, fact, cure, "slo-window")
 
 
 def check_health_timing(draft: Draft) -> Iterator[Finding]:
