@@ -9,4 +9,6 @@ from generator.model import Catalog
 
 def pack(catalog: Catalog) -> Pack:
     """Return the constants of *catalog*: no alerts, nothing to compute."""
-    return Pack(name="constants", title="Facts of the catalog", records=constants(catalog), always=True)
+    return Pack(
+        name="constants", title="Facts of the catalog", records=constants(catalog), always=True
+    )

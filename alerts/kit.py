@@ -89,6 +89,7 @@ class Alert:
         fires, quiet: Samples within 10 % on either side of the threshold (see above). Series text is
             a metric name with the software's own labels, e.g. `pg_locks_count{mode="x"}`.
         value: `$value` once it fires, as a number; default the one constant in *fires*.
+        labels: Static labels that tell variants of one alert apart; most alerts have none.
         extra: Labels beyond the subject's that *expr* keeps, and their values in the test.
         tight: False when threshold and sample cannot be within 10 % (booleans, counts near 0).
         survives_missed_scrape: False only where absence itself is the condition.
@@ -117,6 +118,7 @@ class Alert:
     scope: Scope = Scope.SERVICE
     role: Role = Role.SYMPTOM
     remedy: Remedy = Remedy.NONE
+    labels: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, str] = field(default_factory=dict)
     tight: bool = True
     survives_missed_scrape: bool = True

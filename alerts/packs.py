@@ -10,9 +10,31 @@ from generator.model import Catalog, Service
 
 # Order is the order of rule files and of the docs: what people ask first comes first.
 PACKS = (
-    "constants", "service", "tier", "container", "probe", "observer", "host", "agents", "gpu", "workers",
-    "ollama", "postgres", "redis", "rabbitmq", "kong", "consul", "qdrant", "neo4j", "chromadb",
-    "faiss", "web", "slo", "absence", "stack", "remediation",
+    "constants",
+    "service",
+    "tier",
+    "container",
+    "probe",
+    "observer",
+    "host",
+    "agents",
+    "gpu",
+    "workers",
+    "ollama",
+    "postgres",
+    "redis",
+    "rabbitmq",
+    "kong",
+    "consul",
+    "qdrant",
+    "neo4j",
+    "chromadb",
+    "faiss",
+    "web",
+    "slo",
+    "absence",
+    "stack",
+    "remediation",
 )
 
 

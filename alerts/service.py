@@ -18,6 +18,7 @@ from alerts.kit import Alert, Pack, Remedy, Role, Severity, number
 from alerts.verdict import NEVER, counts, down_severity, verdicts
 from generator.model import Catalog
 from generator.names import CATALOG_INFO, HEALTHY
+from generator.quantities import write_duration
 
 
 def pack(catalog: Catalog) -> Pack:
@@ -58,6 +59,7 @@ def service_down(hold: timedelta, keep: timedelta, severity: Severity) -> Alert:
         role=Role.ROOT,
         remedy=Remedy.RESTART,
         family="service-down",
+        labels={"hold": write_duration(hold), "keep": write_duration(keep)},
         board="tier",
         summary="{{ $labels.service }} ({{ $labels.tier }}) is down",
         description=(

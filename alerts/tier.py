@@ -21,7 +21,9 @@ _AT_LEAST_TWO = f"and on (tier) count by (tier) ({HEALTHY} == 0) >= 2"
 def pack(catalog: Catalog) -> Pack:
     """Return the tier alerts; the same for every catalog."""
     del catalog
-    return Pack(name="tier", title="Tiers", always=True, records=(HEALTHY_SHARE,), alerts=(DEGRADED, DOWN))
+    return Pack(
+        name="tier", title="Tiers", always=True, records=(HEALTHY_SHARE,), alerts=(DEGRADED, DOWN)
+    )
 
 
 def _members(healthy: int, weight_of_two: str) -> dict[str, str]:

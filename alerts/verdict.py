@@ -8,6 +8,8 @@ one-shot job never has one.
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from alerts.kit import Record, Severity, number
 from generator.model import Catalog, Service
 from generator.names import (
@@ -15,6 +17,7 @@ from generator.names import (
     EXPORTER_LABEL,
     HEALTHY,
     PRESENT,
+    SLO_BUDGET,
     SLO_OBJECTIVE,
     TIER_WEIGHT,
 )
@@ -59,7 +62,8 @@ def constants(catalog: Catalog) -> tuple[Record, ...]:
     return (
         *(_info(service, catalog) for service in catalog.services),
         *(_weight(service, catalog) for service in catalog.services if not service.oneshot),
-        *(_objective(service) for service in catalog.services if service.slo is not None),
+        *(_objective(service, service.slo) for service in catalog.services if service.slo),
+        *(_budget(service, service.slo) for service in catalog.services if service.slo),
     )
 
 
@@ -84,11 +88,15 @@ def _weight(service: Service, catalog: Catalog) -> Record:
     return Record(name=TIER_WEIGHT, expr=f"vector({weight})", labels=labels, constant=True)
 
 
-def _objective(service: Service) -> Record:
+def _objective(service: Service, slo: Decimal) -> Record:
     labels = {"service": service.name, "tier": service.tier}
-    return Record(
-        name=SLO_OBJECTIVE, expr=f"vector({service.slo})", labels=labels, constant=True
-    )
+    return Record(name=SLO_OBJECTIVE, expr=f"vector({slo})", labels=labels, constant=True)
+
+
+def _budget(service: Service, slo: Decimal) -> Record:
+    # Subtracted as decimals here: Prometheus would make 0.0010000000000000009 of it.
+    labels = {"service": service.name}
+    return Record(name=SLO_BUDGET, expr=f"vector({1 - slo})", labels=labels, constant=True)
 
 
 def verdicts(catalog: Catalog) -> tuple[Record, ...]:
@@ -104,9 +112,9 @@ def _present(catalog: Catalog) -> Record:
             'agent_container_present{service="%s"}': "1"
         }
     if "cadvisor" in catalog.kinds:
-        witnesses[f'max by (service) (last_over_time(container_last_seen{{service!=""}}[{_BRIDGE}]))'] = {
-            'container_last_seen{service="%s"}': "100"
-        }
+        witnesses[
+            f'max by (service) (last_over_time(container_last_seen{{service!=""}}[{_BRIDGE}]))'
+        ] = {'container_last_seen{service="%s"}': "100"}
     if not witnesses:
         # Nobody watches containers: a service that answers is there.
         witnesses['max by (service) (up{exporter=""} == 1)'] = {'up{service="%s"}': "1"}

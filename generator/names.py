@@ -21,12 +21,24 @@ NONE = "none"
 
 # Labels that every alert carries, never empty (design 5.3).
 ALERT_LABELS = (
-    "severity", "scope", "role", "family", "service", "tier", "kind", "owner", "remedy",
+    "severity",
+    "scope",
+    "role",
+    "family",
+    "service",
+    "tier",
+    "kind",
+    "owner",
+    "remedy",
 )
 
 # Recorded series that come from the catalog alone (constants), one per service or tier.
 CATALOG_INFO = "service:catalog:info"  # labels: SUBJECT_LABELS, owner, hold (seconds); value 1
 SLO_OBJECTIVE = "service:slo_objective:ratio"  # value 0..1, services with an SLO
+SLO_BUDGET = "service:slo_budget:ratio"  # 1 - objective, exact
+REQUESTS = "service:requests:rate5m"  # per second, for kinds that count them
+REQUEST_ERRORS = "service:request_errors:rate5m"
+BUDGET_REMAINING = "service:error_budget_remaining:ratio"
 TIER_WEIGHT = "service:tier_weight:count"  # 1 + number of hard dependants
 HEALTHY = "service:healthy:bool"  # the verdict; labels: SUBJECT_LABELS, owner
 PRESENT = "service:present:bool"  # 1 for services that count now (a profile's: while its container exists)
@@ -50,6 +62,16 @@ PROMETHEUS_DIR = "prometheus"
 ALERTMANAGER_DIR = "alertmanager"
 
 WATCHDOG = "Watchdog"
+
+
+def sli_error(window: str) -> str:
+    """Return the recorded series of failed share over *window* (`5m`, `1h`, `14d`)."""
+    return f"service:sli_error:ratio_rate{window}"
+
+
+def availability(window: str) -> str:
+    """Return the recorded series of succeeded share over the SLO *window*."""
+    return f"service:availability:ratio_{window}"
 
 
 def board_uid(board: str) -> str:

@@ -49,3 +49,16 @@ def say_bytes(size_bytes: int) -> str:
         if size_bytes >= 1024**power:
             return f"{Decimal(size_bytes) / 1024**power:.1f}".removesuffix(".0") + unit
     return f"{size_bytes}B"
+
+
+def write_duration(value: timedelta) -> str:
+    """Return *value* as Prometheus writes durations: largest units that fit, `0s` for none."""
+    seconds = int(value.total_seconds())
+    if seconds == 0:
+        return "0s"
+    parts = []
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts)

@@ -70,7 +70,11 @@ def render(catalog: Catalog) -> Rendered:
 
 def _refuse_clashes(found: tuple[Artifact, ...]) -> None:
     paths = [artifact.path for artifact in found]
-    twice = sorted({path for path in paths if paths.count(path) > 1}) if len(set(paths)) < len(paths) else []
+    twice = (
+        sorted({path for path in paths if paths.count(path) > 1})
+        if len(set(paths)) < len(paths)
+        else []
+    )
     if twice:
         raise RenderError(f"two rooms render the same file: {', '.join(twice)}")
     empty = [artifact.path for artifact in found if not artifact.text.strip()]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from alerts.kit import Alert, Pack, Record, Scope
 from generator.artifacts import Artifact
 from generator.model import Catalog
 from generator.names import NONE, PROMETHEUS_DIR, board_uid
+from generator.quantities import write_duration
 from generator.yaml_write import dump_yaml
 
 
@@ -35,7 +34,9 @@ def rule_file(pack: Pack, catalog: Catalog) -> dict[str, Any]:
     """Return the content of the pack's rule file: one group, records before alerts."""
     rules = [record_rule(record) for record in pack.records]
     rules += [alert_rule(alert, catalog) for alert in pack.alerts]
-    return {"groups": [{"name": pack.name, "interval": duration(pack.interval), "rules": rules}]}
+    return {
+        "groups": [{"name": pack.name, "interval": write_duration(pack.interval), "rules": rules}]
+    }
 
 
 def record_rule(record: Record) -> dict[str, Any]:
@@ -50,9 +51,9 @@ def alert_rule(alert: Alert, catalog: Catalog) -> dict[str, Any]:
     """Return *alert* as it stands in a rule file."""
     rule: dict[str, Any] = {"alert": alert.name, "expr": alert.promql}
     if alert.hold:
-        rule["for"] = duration(alert.hold)
+        rule["for"] = write_duration(alert.hold)
     if alert.keep:
-        rule["keep_firing_for"] = duration(alert.keep)
+        rule["keep_firing_for"] = write_duration(alert.keep)
     rule["labels"] = rule_labels(alert, catalog)
     rule["annotations"] = annotations(alert, catalog)
     return rule
@@ -71,6 +72,7 @@ def rule_labels(alert: Alert, catalog: Catalog) -> dict[str, str]:
         "role": alert.role.value,
         "family": alert.family,
         "remedy": alert.remedy.value,
+        **alert.labels,
     }
     if alert.scope is Scope.SERVICE:
         return labels
@@ -101,21 +103,3 @@ def _variables(alert: Alert) -> str:
     if alert.scope is Scope.SERVICE:
         return "?var-service={{ $labels.service }}"
     return ""
-
-
-def duration(value: timedelta) -> str:
-    """Return *value* as Prometheus writes durations: largest units that fit, `0s` for none."""
-    seconds = int(value.total_seconds())
-    if seconds == 0:
-        return "0s"
-    parts = []
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return "".join(parts)
-
-
-def seconds(values: Mapping[str, timedelta]) -> dict[str, float]:
-    """Return *values* in seconds, for `vector(...)` rules."""
-    return {name: value.total_seconds() for name, value in values.items()}

@@ -22,7 +22,8 @@ from generator import promql, samples, templates
 from generator.artifacts import Artifact
 from generator.model import Catalog
 from generator.names import CATALOG_INFO, PROMETHEUS_DIR
-from generator.rules import annotations, duration, rule_labels, rule_path
+from generator.quantities import write_duration
+from generator.rules import annotations, rule_labels, rule_path
 from generator.samples import MISSING, STALE, Phase
 from generator.yaml_write import dump_yaml
 
@@ -70,7 +71,13 @@ def timeline(alert: Alert) -> Timeline:
     start = max(settle_n, lookback_n) + 8
     end = start + settle_n + hold_n + 12
     return Timeline(
-        step, start, settle_n, hold_n, keep_n, end, end + lookback_n + keep_n + 8,
+        step,
+        start,
+        settle_n,
+        hold_n,
+        keep_n,
+        end,
+        end + lookback_n + keep_n + 8,
     )
 
 
@@ -78,7 +85,7 @@ def alert_group(alert: Alert, catalog: Catalog) -> dict[str, Any]:
     """Return the promtool test group of *alert*: series, alert checks, threshold checks."""
     line = timeline(alert)
     return {
-        "interval": duration(line.step),
+        "interval": write_duration(line.step),
         "input_series": _series(alert, line),
         "alert_rule_test": _alert_checks(alert, line, catalog),
         "promql_expr_test": _threshold_checks(alert, line),
@@ -138,7 +145,9 @@ def _lived(
         if alert.surge is not None:
             strong = alert.surge.get(series, fires)
         fires = strong
-    texts = samples.expand([Phase(quiet, before), Phase(fires, during), Phase(quiet, after)], line.step)
+    texts = samples.expand(
+        [Phase(quiet, before), Phase(fires, during), Phase(quiet, after)], line.step
+    )
     missed = role == "charlie" or alert.scope is Scope.PLATFORM
     if missed and alert.survives_missed_scrape and ":" not in series:
         for index in _missed(line):
@@ -188,6 +197,7 @@ def _subject_labels(subject: str) -> dict[str, str]:
 
 def _with_subject(series: str, subject: str, scope: Scope) -> str:
     """Return *series* with the labels a scrape of *subject* adds, unless it has them already."""
+    series = series.replace("$service", subject)
     name, _, rest = series.partition("{")
     written = rest.removesuffix("}")
     have = {part.split("=", 1)[0].strip(" !~") for part in _split_labels(written)}
@@ -243,7 +253,11 @@ def _alert_checks(alert: Alert, line: Timeline, catalog: Catalog) -> list[dict[s
         checks.append((line.end + line.keep - 1, firing))
     checks.append((line.length - 2, []))
     return [
-        {"eval_time": duration(at * line.step), "alertname": alert.name, "exp_alerts": expected}
+        {
+            "eval_time": write_duration(at * line.step),
+            "alertname": alert.name,
+            "exp_alerts": expected,
+        }
         for at, expected in checks
     ]
 
@@ -284,17 +298,20 @@ def _threshold_checks(alert: Alert, line: Timeline) -> list[dict[str, Any]]:
     up = alert.op.startswith(">")
     near, far = (0.9, 1.1) if up else (1.1, 0.9)
     compare = ">" if up else "<"
-    near_bound, far_bound = number(_exact(alert.threshold * near)), number(_exact(alert.threshold * far))
+    near_bound, far_bound = (
+        number(_exact(alert.threshold * near)),
+        number(_exact(alert.threshold * far)),
+    )
     known = f" and on (service) {CATALOG_INFO}" if alert.scope is Scope.SERVICE else ""
     return [
         {
             "expr": f"min(({alert.expr.strip()}) {compare} bool {near_bound})",
-            "eval_time": duration((line.start - 1) * line.step),
+            "eval_time": write_duration((line.start - 1) * line.step),
             "exp_samples": [{"labels": "{}", "value": 1}],
         },
         {
             "expr": f"count((({alert.expr.strip()}) {compare} {far_bound}){known})",
-            "eval_time": duration(line.fired * line.step),
+            "eval_time": write_duration(line.fired * line.step),
             "exp_samples": [],
         },
     ]
@@ -313,17 +330,22 @@ def record_group(record: Record) -> dict[str, Any]:
     at = record.at if record.at is not None else lookback + 4 * record.step
     count = ceil(at / record.step) + 2
     rows = [
-        {"series": series, "values": samples.compress(samples.expand([Phase(notation, count)], record.step))}
+        {
+            "series": series,
+            "values": samples.compress(samples.expand([Phase(notation, count)], record.step)),
+        }
         for series, notation in record.inputs.items()
     ]
-    expected = [
-        {"labels": series, "value": value} for series, value in record.expect.items()
-    ]
+    expected = [{"labels": series, "value": value} for series, value in record.expect.items()]
     return {
-        "interval": duration(record.step),
+        "interval": write_duration(record.step),
         "input_series": rows,
         "promql_expr_test": [
-            {"expr": record.name, "eval_time": duration(ceil(at / record.step) * record.step), "exp_samples": expected}
+            {
+                "expr": record.name,
+                "eval_time": write_duration(ceil(at / record.step) * record.step),
+                "exp_samples": expected,
+            }
         ],
     }
 
@@ -340,21 +362,31 @@ def pack_tests(pack: Pack, catalog: Catalog) -> tuple[Artifact, ...]:
     """Return the promtool test files of *pack*; `<pack>.yml`, others with the step in their name."""
     units: dict[timedelta, list[tuple[frozenset[str], dict[str, Any]]]] = {}
     for alert in pack.alerts:
-        unit = (touched(alert, pack), alert_group(alert, catalog))
+        unit = (touched(_alert_names(alert), pack), alert_group(alert, catalog))
         units.setdefault(alert.step, []).append(unit)
     for record in pack.records:
         if not record.constant:
-            unit = (frozenset({record.name}) | _names(record.inputs), record_group(record))
+            names = _names(record.inputs) | promql.metrics(record.expr) | {record.name}
+            unit = (touched(names - {CATALOG_INFO}, pack), record_group(record))
             units.setdefault(record.step, []).append(unit)
-    return tuple(_file(pack, step, found, first=index == 0) for index, (step, found) in enumerate(sorted(units.items())))
-
-
-def touched(alert: Alert, pack: Pack) -> frozenset[str]:
-    """Return every metric that the test of *alert* sets or that rules of its pack make of them."""
-    names = _names((*alert.fires, *alert.quiet)) | {alert.name}
-    return names | promql.metrics(alert.condition) | frozenset(
-        record.name for record in pack.records if promql.metrics(record.expr) & names
+    return tuple(
+        _file(pack, step, found, first=index == 0)
+        for index, (step, found) in enumerate(sorted(units.items()))
     )
+
+
+def touched(names: frozenset[str], pack: Pack) -> frozenset[str]:
+    """Return *names* and every metric that rules of *pack* make of them, directly or not."""
+    found = set(names)
+    # Records stand in the order they are evaluated; a second pass would catch nothing new.
+    for record in pack.records:
+        if promql.metrics(record.expr) & found:
+            found.add(record.name)
+    return frozenset(found)
+
+
+def _alert_names(alert: Alert) -> frozenset[str]:
+    return _names((*alert.fires, *alert.quiet)) | promql.metrics(alert.condition) | {alert.name}
 
 
 def _names(series: Iterable[str]) -> frozenset[str]:
@@ -364,13 +396,15 @@ def _names(series: Iterable[str]) -> frozenset[str]:
 def _file(
     pack: Pack, step: timedelta, units: list[tuple[frozenset[str], dict[str, Any]]], *, first: bool
 ) -> Artifact:
-    name = pack.name if first else f"{pack.name}-{duration(step)}"
+    name = pack.name if first else f"{pack.name}-{write_duration(step)}"
     content = {
         "rule_files": [f"../rules/{rule_path(pack).rsplit('/', 1)[1]}"],
-        "evaluation_interval": duration(step),
+        "evaluation_interval": write_duration(step),
         "tests": shared(units),
     }
-    return Artifact(f"{PROMETHEUS_DIR}/tests/{name}.yml", dump_yaml(content, f"alerts/{pack.name}.py"))
+    return Artifact(
+        f"{PROMETHEUS_DIR}/tests/{name}.yml", dump_yaml(content, f"alerts/{pack.name}.py")
+    )
 
 
 def shared(units: list[tuple[frozenset[str], dict[str, Any]]]) -> list[dict[str, Any]]:

@@ -115,7 +115,9 @@ class Universe:
     def _look(self, metric: str, matchers: tuple[Matcher, ...]) -> bool:
         if metric in self._recorded or metric in {"ALERTS", "ALERTS_FOR_STATE"}:
             return True
-        steering = tuple(matcher for matcher in matchers if matcher.label in _SCRAPED - {"instance"})
+        steering = tuple(
+            matcher for matcher in matchers if matcher.label in _SCRAPED - {"instance"}
+        )
         if metric in BUILTIN_METRICS:
             exposing = self.jobs
         else:

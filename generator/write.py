@@ -95,7 +95,9 @@ def _locked(folder: Path) -> Iterator[None]:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(handle)
-        raise WriteError(f"{folder}: another tierwatch is writing here. Wait for it to end.") from error
+        raise WriteError(
+            f"{folder}: another tierwatch is writing here. Wait for it to end."
+        ) from error
     try:
         yield
     finally:
@@ -108,7 +110,10 @@ def _apply(artifacts: tuple[Artifact, ...], change: Change, folder: Path) -> Non
     touched = {*change.added, *change.changed}
     texts = {artifact.path: artifact.text for artifact in artifacts}
     manifest = json.dumps(
-        {"version": 1, "files": {path: _digest(text.encode()) for path, text in sorted(texts.items())}},
+        {
+            "version": 1,
+            "files": {path: _digest(text.encode()) for path, text in sorted(texts.items())},
+        },
         indent=1,
     )
     if change.empty and _read(folder / MANIFEST) == (manifest + "\n").encode():
@@ -195,7 +200,9 @@ def _refuse_escapes(paths: Iterable[str], folder: Path) -> None:
         pure = PurePosixPath(path)
         inside = not pure.is_absolute() and ".." not in pure.parts and pure.parts
         if not inside or not (root / pure).parent.resolve().is_relative_to(root):
-            raise WriteError(f"{path!r} leads out of {folder}. Remove the symbolic link or the manifest entry.")
+            raise WriteError(
+                f"{path!r} leads out of {folder}. Remove the symbolic link or the manifest entry."
+            )
 
 
 def _read(path: Path) -> bytes | None:

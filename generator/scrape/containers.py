@@ -24,7 +24,12 @@ def relabel(catalog: Catalog) -> list[Rule]:
     """Return the metric relabel rules of the cAdvisor job, in the order they must run."""
     return [
         # Machine-wide and process series have no project; container series must be ours.
-        {"source_labels": ["__name__"], "regex": "container_.+", "target_label": _OURS, "replacement": "no"},
+        {
+            "source_labels": ["__name__"],
+            "regex": "container_.+",
+            "target_label": _OURS,
+            "replacement": "no",
+        },
         {
             "source_labels": [_PROJECT],
             "regex": re.escape(catalog.platform.compose_project),

@@ -11,13 +11,17 @@ from dataclasses import dataclass
 
 from generator.errors import Finding
 from generator.model import Catalog
-from generator.names import BLACKBOX_JOB, CADVISOR_KIND
+from generator.names import CADVISOR_KIND
 from generator.scrape.jobs import Job, jobs
 
-# Bytes per sample on disk: 1 to 2 by Prometheus' own documentation (storage.md); the upper end.
-_BYTES_PER_SAMPLE = 2.0
-_CONTAINER_SERIES = 45  # per container after dropping, measured on cAdvisor 0.49's default set
-_OWN_SERIES = 35  # per service in the agents exporter (exporters.md, section 8.2)
+# Bytes per sample on disk: 1 to 2 by Prometheus' own documentation (storage.md).
+_BYTES_PER_SAMPLE = 1.7
+# Series per service of the catalog, for targets that speak of all of them.
+_PER_SERVICE = {
+    CADVISOR_KIND: 45,  # after dropping; arbitrary within the 40 to 60 of its default set
+    "agents-exporter": 35,  # verdicts, phases, container states
+    "hardware-exporter": 12,  # CPU, memory, pressure per container
+}
 _EVALUATION_S = 30
 
 
@@ -43,11 +47,7 @@ def estimate(catalog: Catalog, rules: int) -> Estimate:
 
 def _series(job: Job, catalog: Catalog) -> int:
     own = sum(target.series for target in job.targets)
-    if job.name == CADVISOR_KIND:
-        return own + _CONTAINER_SERIES * len(catalog.services)
-    if job.honor_labels and job.name != BLACKBOX_JOB:
-        return own + _OWN_SERIES * len(catalog.services)
-    return own
+    return own + _PER_SERVICE.get(job.name, 0) * len(catalog.services)
 
 
 def check(catalog: Catalog, found: Estimate) -> list[Finding]:

@@ -102,8 +102,10 @@ def _scraped_for_its_subject(service: Service, kind: Kind, catalog: Catalog) -> 
     if not kind.observer or len(service.observes) != 1:
         return False
     subject = catalog.kinds[catalog.by_name[service.observes[0]].kind]
-    return subject.metrics is not None and subject.metrics.exporter == kind.name and not (
-        kind.metrics and kind.metrics.honor_labels
+    return (
+        subject.metrics is not None
+        and subject.metrics.exporter == kind.name
+        and not (kind.metrics and kind.metrics.honor_labels)
     )
 
 

@@ -14,7 +14,7 @@ from generator.names import (
     PROMETHEUS_DIR,
     PROMETHEUS_KIND,
 )
-from generator.rules import duration
+from generator.quantities import write_duration
 from generator.scrape import containers
 from generator.scrape.jobs import DEFAULT_INTERVAL, Job, Target, jobs
 from generator.yaml_write import dump_yaml
@@ -42,7 +42,7 @@ def flags(catalog: Catalog) -> list[str]:
     found = [
         "--config.file=/etc/prometheus/prometheus.yml",
         "--storage.tsdb.path=/prometheus",
-        f"--storage.tsdb.retention.time={duration(retention.metrics)}",
+        f"--storage.tsdb.retention.time={write_duration(retention.metrics)}",
         "--web.enable-lifecycle",
     ]
     if retention.metrics_size:
@@ -54,14 +54,16 @@ def config(catalog: Catalog) -> dict[str, Any]:
     """Return the content of prometheus.yml."""
     content: dict[str, Any] = {
         "global": {
-            "scrape_interval": duration(DEFAULT_INTERVAL),
+            "scrape_interval": write_duration(DEFAULT_INTERVAL),
             "scrape_timeout": "10s",
             "evaluation_interval": _EVALUATION,
             "external_labels": {"platform": catalog.platform.name},
         },
         "rule_files": ["rules/*.yml"],
     }
-    managers = [f"{service.name}:{service.port or 9093}" for service in catalog.of_kind(ALERTMANAGER_KIND)]
+    managers = [
+        f"{service.name}:{service.port or 9093}" for service in catalog.of_kind(ALERTMANAGER_KIND)
+    ]
     if managers:
         content["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": managers}]}]}
     content["scrape_configs"] = [job_config(job, catalog) for job in jobs(catalog)]
@@ -72,13 +74,15 @@ def job_config(job: Job, catalog: Catalog) -> dict[str, Any]:
     """Return one entry of `scrape_configs`."""
     content: dict[str, Any] = {"job_name": job.name}
     if job.interval != DEFAULT_INTERVAL:
-        content["scrape_interval"] = duration(job.interval)
-        content["scrape_timeout"] = duration(min(job.interval * 0.8, job.interval))
+        content["scrape_interval"] = write_duration(job.interval)
+        content["scrape_timeout"] = write_duration(min(job.interval * 0.8, job.interval))
     if job.honor_labels:
         content["honor_labels"] = True
     if job.name == BLACKBOX_JOB:
         content["metrics_path"] = "/probe"
-    content["sample_limit"] = max(_LEAST_LIMIT, _HEADROOM * max(target.series for target in job.targets))
+    content["sample_limit"] = max(
+        _LEAST_LIMIT, _HEADROOM * max(target.series for target in job.targets)
+    )
     content["label_limit"] = _LABELS_MAX
     if job.credentials_file:
         content["authorization"] = {"credentials_file": job.credentials_file}
@@ -114,5 +118,3 @@ def _metric_relabel(job: Job, catalog: Catalog) -> list[dict[str, Any]]:
     if job.name == CADVISOR_KIND:
         rules += containers.relabel(catalog)
     return rules
-
-
