@@ -311,4 +311,5 @@ def pack(catalog: Catalog) -> Pack:
         title="Containers",
         records=(MEMORY_USED,) if cadvisor else (),
         alerts=(FROM_CADVISOR if cadvisor else ()) + (FROM_DOCKER if docker else ()),
+        always=True,
     )

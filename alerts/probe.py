@@ -18,6 +18,7 @@ from alerts.kit import Alert, Pack, Severity
 from generator.model import Catalog
 
 BOARD = "tier"
+PROBER = "blackbox-exporter"
 DAYS_TO_EXPIRY = """(
   min by (service) (last_over_time(probe_ssl_earliest_cert_expiry[15m])) - time()
 ) / 86400"""
@@ -177,20 +178,24 @@ MODULE_UNKNOWN = Alert(
 )
 
 
-def pack(_catalog: Catalog) -> Pack:
-    """Return the probe pack; it is the same for every catalog with a prober."""
+ALERTS = (
+    SLOW,
+    PHASE_SLOW,
+    FAILS_WHILE_HEALTHY,
+    BODY_WRONG,
+    SERVER_ERROR,
+    FLAPPING,
+    CERTIFICATE_SOON,
+    CERTIFICATE_VERY_SOON,
+    MODULE_UNKNOWN,
+)
+
+
+def pack(catalog: Catalog) -> Pack:
+    """Return the probe pack, empty where *catalog* has no prober; it speaks of every service."""
     return Pack(
         name="probe",
         title="Probes",
-        alerts=(
-            SLOW,
-            PHASE_SLOW,
-            FAILS_WHILE_HEALTHY,
-            BODY_WRONG,
-            SERVER_ERROR,
-            FLAPPING,
-            CERTIFICATE_SOON,
-            CERTIFICATE_VERY_SOON,
-            MODULE_UNKNOWN,
-        ),
+        alerts=ALERTS if catalog.of_kind(PROBER) else (),
+        always=True,
     )
