@@ -58,6 +58,7 @@ class _Loader:
     shown: str
     findings: list[Finding] = field(default_factory=list)
     complete: bool = True
+    all_read: bool = True
     services: dict[str, Document] = field(default_factory=dict)  # every name, sound or not
 
     def load(self) -> Catalog:
@@ -104,7 +105,7 @@ class _Loader:
             document = read_yaml(path, shown)
         except CatalogError as error:
             self.findings.extend(error.findings)
-            self.complete = False
+            self.complete = self.all_read = False
             return None
         check = _checks()["platformFile" if path.name == PLATFORM_FILE else "tierFile"]
         problems = tuple(check(document.data, ()))
@@ -138,7 +139,8 @@ class _Loader:
         origin = Origin(platform, self.services, files)
         built = build_platform(platform.data, platform.place("platform"))
         names = frozenset(name for name in self.services if NAME.fullmatch(name))
-        builder = Builder(built, kinds, LOG_FORMATS, self._broken_kinds(kinds), names, origin)
+        broken = self._broken_kinds(kinds)
+        builder = Builder(built, kinds, LOG_FORMATS, broken, names, self.all_read, origin)
         services: list[Service] = []
         for _, document in tiers.values():
             for name, entry in document.data.get("services", {}).items():

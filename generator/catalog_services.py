@@ -32,6 +32,9 @@ from generator.yaml_read import Document
 
 OLLAMA = "ollama"  # the kind that offers models
 _HIGHEST_PORT = 65535
+_MOST_SUGGESTIONS = (
+    50  # one takes 10 ms among 10,000 names; who has 50 mistakes has another problem
+)
 _NO_SIZE = build_size(defaults.NO_LIMIT, {"memory": "0B", "cpus": 0})
 
 
@@ -44,6 +47,7 @@ class Builder:
     log_formats: Iterable[str]
     broken_kinds: frozenset[str]  # the catalog's own, with findings of their own
     names: frozenset[str]
+    all_named: bool  # False: some file could not be read, so *names* may lack services
     origin: Origin
     findings: list[Finding] = field(default_factory=list)
 
@@ -116,9 +120,9 @@ class Builder:
         for required, strength in entries.items():
             if required in self.names:
                 known.append(Dependency(required, strength == "hard"))
-            else:
+            elif self.all_named:
                 fact = f"depends on {required!r}, which is no service of this catalog"
-                cure = _similar(required, self.names)
+                cure = self._similar(required)
                 self.report(name, fact, cure, "depends_on", required, check="dependency")
         return tuple(known)
 
@@ -127,11 +131,18 @@ class Builder:
         for index, subject in enumerate(subjects):
             if subject in self.names:
                 known.append(subject)
-            else:
+            elif self.all_named:
                 fact = f"observes {subject!r}, which is no service of this catalog"
-                cure = _similar(subject, self.names)
+                cure = self._similar(subject)
                 self.report(name, fact, cure, "observes", index, check="observer")
         return tuple(known)
+
+    def _similar(self, name: str) -> str:
+        """Return which service may be meant by *name*, or what to do without one."""
+        close = ""
+        if len(self.findings) < _MOST_SUGGESTIONS:
+            close = suggest(name, list(self.names))
+        return close or "Add it, or remove the name here."
 
     def _size(self, name: str, data: Any) -> Size:
         if data is None:
@@ -234,8 +245,3 @@ def _moved(probe: Probe, usual: int | None, port: int | None) -> Probe:
     if port is None or port == usual or probe.port != usual:
         return probe
     return replace(probe, port=port)
-
-
-def _similar(name: str, names: Iterable[str]) -> str:
-    """Return a suggestion, or what to do without one."""
-    return suggest(name, list(names)) or "Add it, or remove the name here."

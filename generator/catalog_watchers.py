@@ -36,8 +36,7 @@ def add_watchers(catalog: Catalog, kinds: Mapping[str, Kind]) -> Catalog:
         tiers, tier = _watch_tier(catalog)
         added = [_watcher(kinds[kind], tier, catalog.platform) for kind in missing]
         services = _in_tier_order((*services, *added), tiers)
-    services = tuple(_observing(service, services, kinds) for service in services)
-    return Catalog(catalog.platform, tiers, services, catalog.kinds)
+    return Catalog(catalog.platform, tiers, _with_subjects(services, kinds), catalog.kinds)
 
 
 def exporter_of(kind: Kind) -> str:
@@ -116,13 +115,14 @@ def _in_tier_order(services: tuple[Service, ...], tiers: tuple[Tier, ...]) -> tu
     return tuple(sorted(services, key=lambda service: orders[service.tier]))
 
 
-def _observing(
-    service: Service, services: tuple[Service, ...], kinds: Mapping[str, Kind]
-) -> Service:
-    """Return *service*; an exporter that names no subject gets every one that needs its kind."""
-    if service.observes or not kinds[service.kind].observer:
-        return service
-    subjects = tuple(
-        subject.name for subject in services if exporter_of(kinds[subject.kind]) == service.kind
+def _with_subjects(services: tuple[Service, ...], kinds: Mapping[str, Kind]) -> tuple[Service, ...]:
+    """Return *services*; an exporter that names no subject gets every one that needs its kind."""
+    subjects: dict[str, list[str]] = {}
+    for service in services:
+        subjects.setdefault(exporter_of(kinds[service.kind]), []).append(service.name)
+    return tuple(
+        service
+        if service.observes or service.kind not in subjects
+        else replace(service, observes=tuple(subjects[service.kind]))
+        for service in services
     )
-    return replace(service, observes=subjects) if subjects else service

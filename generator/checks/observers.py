@@ -43,6 +43,6 @@ def check_observed(draft: Draft) -> Iterator[Finding]:
             cure = f"Add it to 'observes' of one, or add a service of kind {exporter!r}."
             yield draft.origin.service_finding(service.name, fact, cure, check="observer")
         if len(names) > 1:
-            fact = f"is observed by {' and '.join(names)}: everything would be counted twice"
+            fact = f"is observed by {names[0]} and {names[1]}: everything would be counted twice"
             cure = "Say in 'observes' which exporter watches which service."
             yield draft.origin.service_finding(service.name, fact, cure, check="observer")
