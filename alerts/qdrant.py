@@ -205,8 +205,13 @@ UPDATES_QUEUED = Alert(
 )
 
 
-def pack(_catalog: Catalog) -> Pack:
-    """Return the Qdrant pack; it is the same for every catalog."""
+def pack(catalog: Catalog) -> Pack:
+    """Return the Qdrant pack; the trend of its memory only where cAdvisor runs."""
+    growth = (
+        (memory_growth("QdrantMemoryWillRunOut", "qdrant", BOARD),)
+        if "cadvisor" in catalog.kinds
+        else ()
+    )
     return Pack(
         name="qdrant",
         title="Qdrant",
@@ -219,6 +224,6 @@ def pack(_catalog: Catalog) -> Pack:
             SEARCH_SLOW,
             UPDATES_QUEUED,
             OPTIMISING_LONG,
-            memory_growth("QdrantMemoryWillRunOut", "qdrant", BOARD),
+            *growth,
         ),
     )
