@@ -1,0 +1,118 @@
+"""
+What our three exporters watch, as their configuration files (exporters/config.schema.json).
+
+The agents exporter is told of every container of the catalog, because Docker's verdict covers
+them all; it asks over the network only those whose kind says that it, and not blackbox, probes.
+A file is left out when the catalog has no such exporter, or nothing for it to watch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from generator.model import Catalog, Service
+from generator.probe_targets import docker_address, question
+
+OLLAMA_EXPORTER = "ollama-exporter"
+AGENTS_EXPORTER = "agents-exporter"
+HARDWARE_EXPORTER = "hardware-exporter"
+_OLLAMA = "ollama"
+_PROBER_AGENTS = "agents"
+_PORTS = {OLLAMA_EXPORTER: 9741, AGENTS_EXPORTER: 9742, HARDWARE_EXPORTER: 9743}
+
+# Seldom enough to cost nothing, often enough for an alert within a quarter of an hour.
+_INFERENCE_INTERVAL = "5m"
+
+
+def configs(catalog: Catalog) -> dict[str, dict[str, Any]]:
+    """Return the content of each exporter's file by file name; only of exporters that exist."""
+    found = {
+        "ollama.yml": _config(catalog, OLLAMA_EXPORTER, _ollama_targets(catalog), docker=False),
+        "agents.yml": _config(
+            catalog, AGENTS_EXPORTER, [_agent(service, catalog) for service in catalog.services]
+        ),
+        "hardware.yml": _config(
+            catalog, HARDWARE_EXPORTER, [_container(service) for service in catalog.services]
+        ),
+    }
+    return {name: config for name, config in found.items() if config["targets"]}
+
+
+def _config(
+    catalog: Catalog, kind: str, targets: Iterable[Mapping[str, Any]], *, docker: bool = True
+) -> dict[str, Any]:
+    exporters = catalog.of_kind(kind)
+    port = exporters[0].port if exporters else None
+    config: dict[str, Any] = {"version": 1, "listen": f"0.0.0.0:{port or _PORTS[kind]}"}
+    if docker:
+        address = docker_address(catalog, kind)
+        config["docker"] = {"url": address, "project": catalog.platform.compose_project}
+    config["targets"] = [dict(target) for target in targets] if exporters else []
+    return config
+
+
+def _subject(service: Service) -> dict[str, Any]:
+    return {
+        "service": service.name,
+        "tier": service.tier,
+        "kind": service.kind,
+        "profile": service.profile,
+        "container": service.container,
+    }
+
+
+def _container(service: Service) -> dict[str, Any]:
+    return {**_subject(service), "probe": "container"}
+
+
+def _agent(service: Service, catalog: Catalog) -> dict[str, Any]:
+    if catalog.kinds[service.kind].prober != _PROBER_AGENTS:
+        return _container(service)
+    target = {**_subject(service), **question(service)}
+    if service.probes:
+        target["port"] = service.probes[0].port
+    return target
+
+
+def _ollama_targets(catalog: Catalog) -> Iterable[dict[str, Any]]:
+    servers = catalog.of_kind(_OLLAMA)
+    for server in servers:
+        if server.port is None:
+            continue
+        callers = [service for service in catalog.services if _calls(service, server, servers)]
+        models = list(dict.fromkeys((*server.models, *_expected(callers))))
+        target = {
+            **_subject(server),
+            "probe": "http",
+            "url": f"http://{server.name}:{server.port}",
+            "port": server.port,
+        }
+        others = _other_ports(server, callers)
+        if others:
+            target["other_ports"] = others
+        if models:
+            target["expected_models"] = models
+            target["inference"] = {"model": models[0], "interval": _INFERENCE_INTERVAL}
+        yield target
+
+
+def _calls(service: Service, server: Service, servers: tuple[Service, ...]) -> bool:
+    """Return whether *service* uses *server*: it depends on it, or on no Ollama by name."""
+    needed = {dependency.service for dependency in service.depends_on}
+    if server.name in needed:
+        return True
+    uses = bool(service.expects_models) or service.ollama_port is not None
+    return uses and needed.isdisjoint(other.name for other in servers)
+
+
+def _expected(callers: Iterable[Service]) -> Iterable[str]:
+    for caller in callers:
+        yield from caller.expects_models
+
+
+def _other_ports(server: Service, callers: Iterable[Service]) -> list[int]:
+    """Return where else the server may be looked for: its host ports, and what callers believe."""
+    known = {port.host for port in server.ports if port.host and port.container == server.port}
+    known |= {caller.ollama_port for caller in callers if caller.ollama_port}
+    return sorted(known - {server.port})
