@@ -142,7 +142,7 @@ def _assign(catalog: Catalog, label: str, value: Callable[[Service], str]) -> li
             "source_labels": ["service"],
             "regex": pattern(names),
             "target_label": label,
-            "replacement": text,
+            "replacement": text.replace("$", "$$"),
         }
         for text, names in members.items()
     ]

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -101,7 +101,7 @@ def stdin_config(catalog: Catalog) -> dict[str, Any]:
 
 
 def _tables(catalog: Catalog) -> dict[str, str]:
-    facts = {
+    facts: dict[str, Callable[[Service], str]] = {
         "tier": lambda s: s.tier,
         "kind": lambda s: s.kind,
         "owner": lambda s: s.owner,
