@@ -18,30 +18,34 @@ from typing import Any
 import yaml
 
 CATALOG = Path(__file__).parents[2] / "catalog"
+_FILLER = "documind"  # depends on nothing, and nothing on it
 
 
 def make_catalog(folder: Path, services: int) -> Path:
-    """Write a catalog of exactly *services* services to *folder*, which need not exist; return it."""
+    """
+    Write a catalog of exactly *services* services to *folder*, which need not exist; return it.
+
+    Whole copies of the platform, and copies of one simple agent for the rest; at least one copy.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     platform = _read(CATALOG / "platform.yml")
     platform["network"] = {"name": "scale", "subnet": "10.0.0.0/8"}
     platform.pop("host")
     _write(folder / "platform.yml", platform)
-    tiers = [_read(path) for path in sorted(CATALOG.glob("[1-9]-*.yml"))]
-    originals = [name for tier in tiers for name in tier["services"]]
-    copies = -(-services // len(originals))
-    left = services
-    for tier in tiers:
-        entries = tier["services"]
-        tier["services"] = {}
-        for copy in range(copies):
-            kept = set(originals[: max(0, services - copy * len(originals))])
-            for name, entry in entries.items():
-                if name in kept:
-                    tier["services"][_named(name, copy)] = _copied(entry, copy, kept)
-                    left -= 1
-        _write(folder / f"{tiers.index(tier) + 1}-{tier['tier']}.yml", tier)
-    assert left == 0
+    tiers = {path.name: _read(path) for path in sorted(CATALOG.glob("[1-9]-*.yml"))}
+    copies, rest = divmod(services, sum(len(tier["services"]) for tier in tiers.values()))
+    for name, tier in tiers.items():
+        originals = tier["services"]
+        tier["services"] = {
+            _named(service, copy): _copied(entry, copy)
+            for copy in range(copies)
+            for service, entry in originals.items()
+        }
+        if _FILLER in originals:
+            for number in range(rest):
+                filler = _copied(originals[_FILLER], copies)
+                tier["services"][f"{_FILLER}-f{number:04d}"] = filler
+        _write(folder / name, tier)
     return folder
 
 
@@ -49,19 +53,17 @@ def _named(name: str, copy: int) -> str:
     return f"{name}-c{copy:04d}" if copy else name
 
 
-def _copied(entry: Mapping[str, Any], copy: int, kept: set[str]) -> dict[str, Any]:
+def _copied(entry: Mapping[str, Any], copy: int) -> dict[str, Any]:
     """Return *entry* for the given copy: it points at the services of its own copy."""
     made = dict(entry)
-    made["depends_on"] = {
-        _named(name, copy): strength
-        for name, strength in entry.get("depends_on", {}).items()
-        if name in kept
-    }
-    if entry["kind"].endswith("-exporter") and "observes" in entry:
+    if "depends_on" in entry:
+        needed = entry["depends_on"].items()
+        made["depends_on"] = {_named(name, copy): strength for name, strength in needed}
+    if "observes" in entry:
         made["observes"] = [_named(name, copy) for name in entry["observes"]]
-    if copy:
+    if copy and "ports" in entry:
         # There are not enough host ports for 10,000 services: copies are reached inside only.
-        made["ports"] = [port.rpartition(":")[2] for port in entry.get("ports", ())]
+        made["ports"] = [port.rpartition(":")[2] for port in entry["ports"]]
     return made
 
 
