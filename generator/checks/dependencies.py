@@ -46,52 +46,54 @@ def check_profiles(draft: Draft) -> Iterator[Finding]:
 
 
 def knots(graph: Graph) -> Iterator[list[str]]:
-    """
-    Yield the groups of nodes that reach each other, a node alone only if it points at itself.
-
-    Tarjan's algorithm with a stack of its own: a chain of 10,000 would end Python's.
-    """
-    index: dict[str, int] = {}
-    low: dict[str, int] = {}
-    waiting: list[str] = []
-    held: set[str] = set()
+    """Yield the groups of nodes that reach each other, a node alone only if it points at itself."""
+    search = _KnotSearch(graph)
     for start in graph:
-        if start in index:
-            continue
-        work = [(start, iter(graph[start]))]
-        index[start] = low[start] = len(index)
-        waiting.append(start)
-        held.add(start)
+        if start not in search.index:
+            for group in search.groups_from(start):
+                if len(group) > 1 or group[0] in graph[group[0]]:
+                    yield group
+
+
+class _KnotSearch:
+    """Tarjan's algorithm with a stack of its own: a chain of 10,000 would end Python's."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.index: dict[str, int] = {}  # when a node was first seen
+        self.low: dict[str, int] = {}  # the earliest node it reaches
+        self.waiting: dict[str, None] = {}  # nodes whose group is open, in the order seen
+
+    def groups_from(self, start: str) -> Iterator[list[str]]:
+        """Yield every group that is complete once everything reachable from *start* is seen."""
+        work = [self._enter(start)]
         while work:
             node, targets = work[-1]
             for target in targets:
-                if target not in index:
-                    index[target] = low[target] = len(index)
-                    waiting.append(target)
-                    held.add(target)
-                    work.append((target, iter(graph[target])))
+                if target not in self.index:
+                    work.append(self._enter(target))
                     break
-                if target in held:
-                    low[node] = min(low[node], index[target])
+                if target in self.waiting:
+                    self.low[node] = min(self.low[node], self.index[target])
             else:
                 work.pop()
                 if work:
-                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
-                if low[node] == index[node]:
-                    cut = _last(waiting, node)
-                    group = waiting[cut:]
-                    del waiting[cut:]
-                    held.difference_update(group)
-                    if len(group) > 1 or node in graph[node]:
-                        yield group
+                    above = work[-1][0]
+                    self.low[above] = min(self.low[above], self.low[node])
+                if self.low[node] == self.index[node]:
+                    yield self._close(node)
 
+    def _enter(self, node: str) -> tuple[str, Iterator[str]]:
+        self.index[node] = self.low[node] = len(self.index)
+        self.waiting[node] = None
+        return node, iter(self.graph[node])
 
-def _last(nodes: list[str], node: str) -> int:
-    """Return the position of *node* in *nodes*, looked for from the end, where it is near."""
-    position = len(nodes) - 1
-    while nodes[position] != node:
-        position -= 1
-    return position
+    def _close(self, node: str) -> list[str]:
+        """Return the group that *node* opened: everything that waits since it."""
+        group: list[str] = []
+        while not group or group[-1] != node:
+            group.append(self.waiting.popitem()[0])
+        return group
 
 
 def _shortest_cycle(start: str, graph: Graph, within: frozenset[str]) -> list[str]:

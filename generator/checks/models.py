@@ -9,13 +9,16 @@ from generator.checks.draft import Draft
 from generator.errors import Finding
 from generator.model import Catalog, Service
 
+_MOST_NAMED = 3
+
 
 def check_expected_models(draft: Draft) -> Iterator[Finding]:
     """Find models that a service expects and that no Ollama it could call offers."""
+    ollamas = _ollamas(draft.catalog)
     for service in draft.catalog.services:
         if not service.expects_models:
             continue
-        servers = _servers_of(service, draft.catalog)
+        servers = _servers_of(service, ollamas)
         offered = sorted({_tagged(model) for server in servers for model in server.models})
         for index, model in enumerate(service.expects_models):
             if _tagged(model) in offered:
@@ -23,7 +26,7 @@ def check_expected_models(draft: Draft) -> Iterator[Finding]:
             fact = f"expects the model {model!r}, which no Ollama offers"
             cure = "Add a service of kind 'ollama'."
             if servers:
-                names = ", ".join(server.name for server in servers)
+                names = ", ".join(server.name for server in servers[:_MOST_NAMED])
                 shown = ", ".join(name.removesuffix(":latest") for name in offered)
                 cure = f"Offered by {names}: {shown}."
             yield draft.origin.service_finding(
@@ -33,9 +36,10 @@ def check_expected_models(draft: Draft) -> Iterator[Finding]:
 
 def check_ollama_ports(draft: Draft) -> Iterator[Finding]:
     """Find services that call Ollama at a port where it does not listen."""
+    ollamas = _ollamas(draft.catalog)
     for service in draft.catalog.services:
         called = service.ollama_port
-        servers = _servers_of(service, draft.catalog)
+        servers = _servers_of(service, ollamas) if called else ()
         if called is None or not servers or any(server.port == called for server in servers):
             continue
         server = servers[0]
@@ -48,11 +52,14 @@ def check_ollama_ports(draft: Draft) -> Iterator[Finding]:
         )
 
 
-def _servers_of(service: Service, catalog: Catalog) -> tuple[Service, ...]:
-    """Return the Ollamas *service* depends on; all of the catalog if it names none."""
-    servers = catalog.of_kind(OLLAMA)
-    needed = {dependency.service for dependency in service.depends_on}
-    return tuple(server for server in servers if server.name in needed) or servers
+def _ollamas(catalog: Catalog) -> dict[str, Service]:
+    return {server.name: server for server in catalog.of_kind(OLLAMA)}
+
+
+def _servers_of(service: Service, ollamas: dict[str, Service]) -> tuple[Service, ...]:
+    """Return those *ollamas* that *service* depends on; all if it names none."""
+    needed = [dependency.service for dependency in service.depends_on]
+    return tuple(ollamas[name] for name in needed if name in ollamas) or tuple(ollamas.values())
 
 
 def _tagged(model: str) -> str:
