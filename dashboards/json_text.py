@@ -14,6 +14,8 @@ from typing import Any
 # Longer lines would be hard to read in a diff.
 _SHORT = 100
 
+_NESTED = frozenset({dict, list})
+
 _text = json.encoder.encode_basestring
 
 
@@ -30,47 +32,44 @@ def _write(value: Any, newline: str, out: Callable[[str], None]) -> None:
     if kind is not dict and kind is not list:
         out(_scalar(value))
         return
-    flat = _flat(value)
-    if flat:
-        out(flat)
-        return
     deeper = newline + " "
-    between = deeper
+    opening, closing = ("{", "}") if kind is dict else ("[", "]")
+    parts = _parts(value)
+    if parts is not None:
+        flat = ", ".join(parts)
+        if len(flat) > _SHORT:
+            flat = deeper + f",{deeper}".join(parts) + newline
+        out(opening + flat + closing)
+        return
+    between = opening + deeper
     if kind is dict:
-        out("{")
         for key in sorted(value):
             out(f"{between}{_text(key)}: ")
             _write(value[key], deeper, out)
             between = "," + deeper
-        out(newline + "}")
-        return
-    out("[")
-    for each in value:
-        out(between)
-        _write(each, deeper, out)
-        between = "," + deeper
-    out(newline + "]")
-
-
-def _flat(value: Any) -> str:
-    """Return *value* on one line; empty when it is nested or long."""
-    if not value:
-        return "{}" if type(value) is dict else "[]"
-    for each in value.values() if type(value) is dict else value:
-        if each and type(each) in (dict, list):
-            return ""
-    if type(value) is dict:
-        pairs = [f"{_text(key)}: {_scalar(value[key])}" for key in sorted(value)]
-        flat = "{" + ", ".join(pairs) + "}"
     else:
-        flat = "[" + ", ".join([_scalar(each) for each in value]) + "]"
-    return flat if len(flat) <= _SHORT else ""
+        for each in value:
+            out(between)
+            _write(each, deeper, out)
+            between = "," + deeper
+    out(newline + closing)
+
+
+def _parts(value: dict[str, Any] | list[Any]) -> list[str] | None:
+    """Return the members of *value* as text; None when something is nested in it."""
+    for each in value.values() if type(value) is dict else value:
+        if each and type(each) in _NESTED:
+            return None
+    if type(value) is dict:
+        return [f"{_text(key)}: {_scalar(value[key])}" for key in sorted(value)]
+    return [_scalar(each) for each in value]
 
 
 def _scalar(value: Any) -> str:
-    if type(value) is str:
+    kind = type(value)
+    if kind is str:
         return _text(value)
-    if type(value) is bool:
+    if kind is bool:
         return "true" if value else "false"
-    # Numbers, null, and empty containers: rare enough for the slow way.
-    return str(value) if type(value) is int else json.dumps(value, allow_nan=False)
+    # Floats, null, and empty containers: rare enough for the slow way.
+    return str(value) if kind is int else json.dumps(value, allow_nan=False)

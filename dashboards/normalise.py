@@ -5,238 +5,177 @@ Why: grafanalib stopped at schema 12. Every panel it writes is refused by Grafan
 (nulls, keys of the Angular era, thresholds that are a string, gauges whose options lie in the
 wrong place), and Grafana 11 shows some of them blank. This is the one place that repairs it.
 
-In: `Dashboard.to_json_data()`, nested grafanalib objects and all. Out: plain data in which every
-key is known to the schema, nothing is null but the base threshold, and every option that Grafana
-would add on loading is already there. It adds no content: titles, queries, units are the boards'.
-
-Source of the keys: the schema published with grafana-foundation-sdk 0.0.18.
+In: a grafanalib `Dashboard`, or its data. Out: plain data in which every key is known to the
+schema, nothing is null but the base threshold, and every option that a panel type demands is
+there. It adds no content: titles, queries, units are the boards'. What it returns may share
+parts with other results; it is for writing, not for changing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from copy import deepcopy
 from typing import Any
 
-SCHEMA_VERSION = 42
-
-_DASHBOARD = (
-    "uid", "title", "description", "tags", "timezone", "editable", "graphTooltip", "time",
-    "refresh", "version", "links",
-)  # fmt: skip
-_PANEL = (
-    "type", "id", "title", "description", "datasource", "gridPos", "maxDataPoints",
-    "transformations", "links",
-)  # fmt: skip
-_DEFAULTS = ("unit", "decimals", "min", "max", "mappings", "links", "noValue", "color")
-_VARIABLE = (
-    "type", "name", "label", "hide", "query", "datasource", "multi", "refresh", "sort",
-    "includeAll", "allValue",
-)  # fmt: skip
-_PROMETHEUS_TARGET = ("datasource", "expr", "legendFormat", "refId", "instant", "format")
-_LOKI_TARGET = ("datasource", "expr", "legendFormat", "refId")
-
-_BASE_STEP = {"color": "green", "value": None}
-
-_TOOLTIP = {"mode": "single", "sort": "none"}
-_LEGEND = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
-_REDUCE = {"calcs": ["lastNotNull"], "values": False, "fields": ""}
-
-# What Grafana 11 writes for a panel that was saved untouched; the board's own options go on top.
-_OPTIONS: Mapping[str, Mapping[str, Any]] = {
-    "timeseries": {"legend": _LEGEND, "tooltip": _TOOLTIP},
-    "stat": {
-        "graphMode": "none",
-        "colorMode": "value",
-        "justifyMode": "auto",
-        "textMode": "auto",
-        "wideLayout": True,
-        "showPercentChange": False,
-        "percentChangeColorMode": "standard",
-        "orientation": "auto",
-        "reduceOptions": _REDUCE,
-    },
-    "gauge": {
-        "showThresholdLabels": False,
-        "showThresholdMarkers": True,
-        "sizing": "auto",
-        "minVizWidth": 75,
-        "minVizHeight": 75,
-        "orientation": "auto",
-        "reduceOptions": _REDUCE,
-    },
-    "bargauge": {
-        "displayMode": "gradient",
-        "valueMode": "color",
-        "namePlacement": "auto",
-        "showUnfilled": True,
-        "sizing": "auto",
-        "minVizWidth": 8,
-        "minVizHeight": 16,
-        "maxVizHeight": 300,
-        "legend": {**_LEGEND, "showLegend": False},
-        "orientation": "horizontal",
-        "reduceOptions": _REDUCE,
-    },
-    "table": {"frameIndex": 0, "showHeader": True, "cellHeight": "sm"},
-    "state-timeline": {
-        "showValue": "auto",
-        "rowHeight": 0.9,
-        "mergeValues": True,
-        "alignValue": "left",
-        "legend": _LEGEND,
-        "tooltip": _TOOLTIP,
-    },
-    "logs": {
-        "showLabels": False,
-        "showCommonLabels": False,
-        "showTime": True,
-        "showLogContextToggle": False,
-        "wrapLogMessage": True,
-        "prettifyLogMessage": False,
-        "enableLogDetails": True,
-        "sortOrder": "Descending",
-        "dedupStrategy": "none",
-    },
-    "text": {"mode": "markdown", "content": ""},
-}
-# How lines are drawn; the two dozen other keys say what Grafana does anyhow.
-_CUSTOM = ("drawStyle", "fillOpacity", "lineWidth", "showPoints", "stacking", "thresholdsStyle")
-_LINK = {
-    "type": "link",
-    "icon": "",
-    "tooltip": "",
-    "tags": [],
-    "asDropdown": False,
-    "targetBlank": False,
-    "includeVars": False,
-    "keepTime": False,
-}
-_TABLE_CUSTOM = {"align": "auto", "inspect": False, "cellOptions": {"type": "auto"}}
-# Colour by threshold where a value is judged, by series where lines must be told apart.
-_COLOR = {"timeseries": "palette-classic"}
+from dashboards.classic import (
+    BASE_STEP,
+    COLOR,
+    CUSTOM,
+    DASHBOARD,
+    DEFAULTS,
+    LINK,
+    LOKI_TARGET,
+    OPTIONS,
+    PANEL,
+    PROMETHEUS_TARGET,
+    SCHEMA_VERSION,
+    TABLE_CUSTOM,
+    VARIABLE,
+)
+from generator.errors import RenderError
 
 
-def normalise(raw: Mapping[str, Any]) -> dict[str, Any]:
+def normalise(raw: Any) -> dict[str, Any]:
     """
     Return the dashboard *raw* in the classic schema 42.
 
     Keys that the schema does not know are dropped, whatever they say: a feature of grafanalib
-    that a board wants to use needs its modern key named here.
+    that a board wants to use needs its modern key named in `dashboards.classic`. Raises
+    RenderError for a panel type that is not named there.
     """
-    data = plain(raw)
-    made = _pick(data, _DASHBOARD)
+    data = _data(raw)
+    made = _pick(data, DASHBOARD)
+    made["time"] = _data(data["time"])
+    made["links"] = [_data(link) for link in data["links"]]
     made["schemaVersion"] = SCHEMA_VERSION
     made["timepicker"] = {}
-    made["panels"] = [_any_panel(panel) for panel in data["panels"]]
-    made["templating"] = {"list": [_variable(each) for each in data["templating"]["list"]]}
-    made["annotations"] = {"list": [_pruned(each) for each in data["annotations"]["list"]]}
+    made["panels"] = [_any_panel(_data(panel)) for panel in data["panels"]]
+    variables = _data(data["templating"])["list"]
+    made["templating"] = {"list": [_variable(_data(each)) for each in variables]}
+    marks = _data(data["annotations"])["list"]
+    made["annotations"] = {"list": [_plain(each) for each in marks]}
     return made
 
 
-def plain(value: Any) -> Any:
-    """Return *value* with every grafanalib object in it replaced by its data."""
-    if hasattr(value, "to_json_data"):
-        return plain(value.to_json_data())
-    if isinstance(value, dict):
-        return {key: plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
+def _data(value: Any) -> Any:
+    """Return the data of a grafanalib object, one level deep; anything else as it is."""
+    return value.to_json_data() if hasattr(value, "to_json_data") else value
+
+
+def _plain(value: Any) -> Any:
+    """Return *value* as plain data without nulls, at every depth."""
+    value = _data(value)
+    if type(value) is dict:
+        return {key: _plain(each) for key, each in value.items() if each is not None}
+    if type(value) is list:
+        return [_plain(each) for each in value]
     return value
+
+
+def _pick(data: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """Return those of *keys* that *data* has and that are neither null nor an empty list."""
+    return {key: data[key] for key in keys if data.get(key) not in (None, [])}
 
 
 def _any_panel(panel: dict[str, Any]) -> dict[str, Any]:
     if panel["type"] != "row":
         return _panel(panel)
-    made = _pick(panel, ("type", "id", "title", "gridPos"))
+    made = _pick(panel, ("type", "id", "title"))
+    made["gridPos"] = _data(panel["gridPos"])
     made["collapsed"] = bool(panel.get("collapsed"))
-    made["panels"] = [_panel(inner) for inner in panel.get("panels", ())]
+    made["panels"] = [_panel(_data(inner)) for inner in panel.get("panels", ())]
     return made
 
 
 def _panel(panel: dict[str, Any]) -> dict[str, Any]:
     kind = panel["type"]
-    made = _pick(panel, _PANEL)
-    if not made.get("transformations"):
-        made.pop("transformations", None)
-    if not made.get("links"):
-        made.pop("links", None)
+    if kind not in OPTIONS:
+        raise RenderError(f"panel type {kind!r} has no entry in dashboards.classic")
+    made = _pick(panel, PANEL)
+    made["gridPos"] = _data(panel["gridPos"])
     made["fieldConfig"] = _field_config(kind, panel)
     made["options"] = _options(kind, panel)
     if panel.get("targets"):
-        made["targets"] = [_target(target) for target in panel["targets"]]
+        made["targets"] = [_target(_data(target)) for target in panel["targets"]]
     return made
 
 
 def _field_config(kind: str, panel: dict[str, Any]) -> dict[str, Any]:
-    config = panel.get("fieldConfig", {})
-    raw = config.get("defaults", {})
+    config = panel.get("fieldConfig") or {}
+    raw = config.get("defaults") or {}
     # grafanalib's bar gauge still writes the `fieldOptions` of Grafana 6; what extraJson says wins.
-    old = (panel.get("options") or {}).get("fieldOptions", {}) if kind == "bargauge" else {}
-    defaults = _pick({**old.get("defaults", {}), **_pruned(raw)}, _DEFAULTS)
+    old = _field_options(panel)
+    defaults = {**_pick(old.get("defaults", {}), DEFAULTS), **_pick(raw, DEFAULTS)}
     steps = (raw.get("thresholds") or {}).get("steps") or old.get("thresholds")
     defaults["thresholds"] = {"mode": "absolute", "steps": _steps(steps)}
-    defaults.setdefault("color", {"mode": _COLOR.get(kind, "thresholds")})
-    links = defaults.pop("links", None)
-    if links:
+    defaults.setdefault("color", {"mode": COLOR.get(kind, "thresholds")})
+    if "links" in defaults:
         # The schema knows one kind of link, with all keys; the value's own links use title and url.
-        defaults["links"] = [{**_LINK, **link} for link in links]
-    if not defaults.get("mappings"):
-        defaults.pop("mappings", None)
+        defaults["links"] = [{**LINK, **_data(link)} for link in defaults["links"]]
+    custom = raw.get("custom")
     if kind == "table":
-        defaults["custom"] = deepcopy(_TABLE_CUSTOM)
-    elif raw.get("custom"):
-        custom = raw["custom"]
-        defaults["custom"] = {
-            key: custom[key] for key in _CUSTOM if custom.get(key) not in (None, {})
-        }
+        defaults["custom"] = TABLE_CUSTOM
+    elif custom:
+        kept = {key: custom[key] for key in CUSTOM if custom.get(key) not in (None, {})}
+        defaults["custom"] = kept
     return {"defaults": defaults, "overrides": config.get("overrides") or []}
+
+
+def _field_options(panel: dict[str, Any]) -> dict[str, Any]:
+    options = panel.get("options")
+    return options.get("fieldOptions", {}) if isinstance(options, dict) else {}
 
 
 def _steps(raw: Any) -> list[dict[str, Any]]:
     """Return threshold steps, base first with value null; grafanalib gives `""`, or `"null"` for null."""
     if not isinstance(raw, list) or not raw:
-        return [dict(_BASE_STEP)]
-    steps = [{"color": step["color"], "value": step.get("value")} for step in raw]
-    steps[0]["value"] = None
-    return steps
+        return [BASE_STEP]
+    steps = [_data(step) for step in raw]
+    rest = [{"color": step["color"], "value": step["value"]} for step in steps[1:]]
+    return [{"color": steps[0]["color"], "value": None}, *rest]
 
 
 def _options(kind: str, panel: dict[str, Any]) -> dict[str, Any]:
-    options = deepcopy(dict(_OPTIONS.get(kind, {})))
     raw = panel.get("options")
-    given = _pruned(raw) if isinstance(raw, dict) else {}
+    given = _plain(raw) if isinstance(raw, dict) else {}
     calcs = given.pop("fieldOptions", {}).get("calcs")
+    config = panel.get("fieldConfig") or {}
     if kind == "gauge":
-        calcs = panel["fieldConfig"]["defaults"].get("calcs")
-    for key in ("showThresholdLabels", "showThresholdMarkers"):
-        value = given.pop(key, None) if kind == "bargauge" else given.get(key)
-        if kind == "gauge":
-            value = panel["fieldConfig"].get(key, value)
-            if value is not None:
-                given[key] = value
-    _merge(options, given)
-    if calcs and "reduceOptions" in options:
-        options["reduceOptions"]["calcs"] = calcs
-    if kind == "table" and not options.get("sortBy"):
-        options.pop("sortBy", None)
+        # grafanalib writes a gauge's options among its field's defaults.
+        calcs = config["defaults"].get("calcs")
+        given.update(_pick(config, ("showThresholdLabels", "showThresholdMarkers")))
+    options = _merged(OPTIONS[kind], {key: value for key, value in given.items() if value != []})
+    if calcs:
+        options["reduceOptions"] = {**options["reduceOptions"], "calcs": calcs}
+    if kind == "bargauge":
+        options.pop("showThresholdLabels", None)
+        options.pop("showThresholdMarkers", None)
     return options
+
+
+def _merged(base: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *base* with *extra* laid over it, at every depth; neither is changed."""
+    made = dict(base)
+    for key, value in extra.items():
+        under = made.get(key)
+        nested = isinstance(value, dict) and isinstance(under, dict)
+        made[key] = _merged(under, value) if nested else value  # type: ignore[arg-type]  # under is a dict then
+    return made
 
 
 def _target(target: dict[str, Any]) -> dict[str, Any]:
     source = target.get("datasource") or {}
     if source.get("type") == "loki":
-        made = _pick(target, _LOKI_TARGET)
+        made = _pick(target, LOKI_TARGET)
         made["queryType"] = "instant" if target.get("instant") else "range"
     else:
-        made = _pick(target, _PROMETHEUS_TARGET)
+        made = _pick(target, PROMETHEUS_TARGET)
         made["range"] = not target.get("instant")
     made["editorMode"] = "code"
     return made
 
 
 def _variable(raw: dict[str, Any]) -> dict[str, Any]:
-    made = _pick(raw, _VARIABLE)
+    made = _pick(raw, VARIABLE)
     if raw.get("includeAll"):
         made["current"] = {"selected": True, "text": ["All"], "value": ["$__all"]}
         made["definition"] = raw["query"]
@@ -244,25 +183,3 @@ def _variable(raw: dict[str, Any]) -> dict[str, Any]:
         value = raw["query"]
         made["current"] = {"selected": True, "text": value, "value": value}
     return made
-
-
-def _pick(data: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
-    """Return those of *keys* that *data* has and that are not null."""
-    return {key: data[key] for key in keys if data.get(key) is not None}
-
-
-def _pruned(data: Any) -> Any:
-    """Return *data* without the keys whose value is null, at every depth."""
-    if isinstance(data, dict):
-        return {key: _pruned(value) for key, value in data.items() if value is not None}
-    if isinstance(data, list):
-        return [_pruned(value) for value in data]
-    return data
-
-
-def _merge(base: dict[str, Any], extra: Mapping[str, Any]) -> None:
-    for key, value in extra.items():
-        if isinstance(value, dict) and isinstance(base.get(key), dict):
-            _merge(base[key], value)
-        else:
-            base[key] = value

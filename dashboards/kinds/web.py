@@ -7,13 +7,16 @@ from dashboards.panels import ANY, UP, YES_NO, Panel, Row, above
 
 
 def _process(prefix: str = "") -> Row:
-    """Return the row of the process itself; *prefix* as n8n and flowise put before the names."""
-    return Row("Process", (
+    """Return the row of the process itself; Node's applications put a *prefix* before the names."""
+    panels = [
         timeseries("process-memory", "Resident memory", "Memory the process holds.", f"max by (service) ({prefix}process_resident_memory_bytes{{<sel>}})", unit="bytes"),
         timeseries("process-cpu", "CPU", "Cores in use.", f"sum by (service) (rate({prefix}process_cpu_seconds_total{{<sel>}}[$__rate_interval]))", unit="none"),
-        timeseries("process-fds", "File descriptors", "Open as a share of the limit.", f"max by (service) ({prefix}process_open_fds{{<sel>}}) / max by (service) ({prefix}process_max_fds{{<sel>}})", unit="percentunit", steps=above(0.8, 0.95)),
-        timeseries("process-lag", "Event loop lag", "p99: how long the single thread keeps everybody waiting.", f"max by (service) ({prefix}nodejs_eventloop_lag_p99_seconds{{<sel>}})", unit="s", steps=above(0.1, 1)),
-    ))  # fmt: skip
+    ]  # fmt: skip
+    if prefix:
+        panels.append(timeseries("process-lag", "Event loop lag", "p99: how long the single thread keeps everybody waiting.", f"max by (service) ({prefix}nodejs_eventloop_lag_p99_seconds{{<sel>}})", unit="s", steps=above(0.1, 1)))  # fmt: skip
+    else:
+        panels.append(timeseries("process-fds", "File descriptors", "Open as a share of the limit.", "max by (service) (process_open_fds{<sel>}) / max by (service) (process_max_fds{<sel>})", unit="percentunit", steps=above(0.8, 0.95)))  # fmt: skip
+    return Row("Process", tuple(panels))
 
 
 def _rate(key: str, metric: str, by: str) -> Panel:
@@ -83,7 +86,6 @@ ROWS = {
                        ("sum by (service) (rate(n8n_workflow_failed_total{<sel>}[$__rate_interval]))", "{{service}} failed"), unit="cps"),
             timeseries("failures", "Failed executions", "In the last hour.", "sum by (service) (increase(n8n_workflow_failed_total{<sel>}[1h]))", unit="none", steps=ANY),
             stat("active", "Active workflows", "Workflows that are switched on.", "max by (service) (n8n_active_workflow_count{<sel>})", unit="none"),
-            stat("idle", "Since the last activity", "Time since anything ran or was clicked.", "time() - max by (service) (n8n_last_activity{<sel>})", unit="s"),
         )),
         Row("Queue and requests", (
             timeseries("queue", "Jobs", "Waiting and running, in queue mode.",
