@@ -9,7 +9,7 @@ which service is of which kind, and whether its exporter exists, is the catalog'
 from __future__ import annotations
 
 from generator.kinds.everywhere import BUILTIN_METRICS
-from generator.kinds.load import BUILTIN_DIR, SCHEMA_FILE, load_kinds
-from generator.kinds.words import LOG_FORMATS, PACKS
+from generator.kinds.load import BUILTIN_DIR, load_kinds
+from generator.kinds.words import LOG_FORMATS, PACKS, SCHEMA_FILE
 
 __all__ = ["BUILTIN_DIR", "BUILTIN_METRICS", "LOG_FORMATS", "PACKS", "SCHEMA_FILE", "load_kinds"]

@@ -1,46 +1,25 @@
 """
 What is wrong with a catalog's own kind: its form (kind.schema.json) and the names it mentions.
 
-Every problem is a finding with place, fact and cure; the validator's own words are never shown.
+Every problem is a finding with place, fact and cure.
 """
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any
 
-import jsonschema
-from jsonschema.exceptions import ValidationError
-
-from generator.errors import Finding, Place
+from generator.errors import Finding
 from generator.kinds.build import build_kind
-from generator.kinds.load import SCHEMA_FILE
-from generator.kinds.words import GIVEN_VERDICTS, LOG_FORMATS, PACKS
+from generator.kinds.words import GIVEN_VERDICTS, LOG_FORMATS, PACKS, SCHEMA_FILE
+from generator.schema_check import Check, compile_schema, suggest
 from generator.software import VERDICT_AGENT, VERDICT_PROBE, Kind
 from generator.yaml_read import Document
 
 CHECK = "kinds"
-
-_TYPES = {
-    "object": "a mapping",
-    "array": "a list",
-    "string": "a text",
-    "integer": "a whole number",
-    "boolean": "true or false",
-}
-
-_LIMITS = {
-    "minimum": "smallest value",
-    "maximum": "largest value",
-    "minLength": "smallest length",
-    "maxLength": "largest length",
-    "maxItems": "largest number of items",
-    "maxProperties": "largest number of keys",
-}
+_ONLY_HTTP = ("path", "scheme", "status", "body", "not_body", "host_header")
 
 
 def check_document(document: Document, stem: str, builtin: Mapping[str, Kind]) -> list[Finding]:
@@ -52,48 +31,59 @@ def check_document(document: Document, stem: str, builtin: Mapping[str, Kind]) -
         stem: Name of the file without `.yml`; the kind must be called the same.
         builtin: Our own kinds, which may only be replaced on purpose.
     """
-    data = document.data
-    findings = [_finding(document, error) for error in _validator().iter_errors(data)]
-    if findings:
-        return findings
-    name = data["kind"]
-    if name != stem:
-        findings.append(
-            _at(document, ("kind",), f"kind {name!r} stands in '{stem}.yml'",
-                f"Name the file '{name}.yml' or the kind {stem!r}.")
-        )  # fmt: skip
-    if name in builtin and not data.get("replaces", False):
-        findings.append(
-            _at(document, ("kind",), f"kind {name!r} exists already",
-                "Choose another name, or say `replaces: true` to take the place of ours.")
-        )  # fmt: skip
-    if name not in builtin and data.get("replaces", False):
-        findings.append(
-            _at(document, ("replaces",), f"there is no built-in kind {name!r} to replace",
-                "Remove `replaces`.")
-        )  # fmt: skip
-    return findings
+    problems = _form()(document.data, ())
+    findings = [_at(document, one.path, one.sentence(0), one.cure) for one in problems]
+    return findings or list(_check_name(document, stem, builtin))
 
 
 def check_references(document: Document, known: Mapping[str, Kind]) -> list[Finding]:
-    """Return what the kind in *document* mentions and nobody has: exporter, verdict, log, packs."""
+    """Return what the kind in *document* mentions and nobody has, or says twice and differently."""
     return [
         *_check_exporter(document, known),
         *_check_verdict(document),
         *_check_words(document),
+        *_check_probes(document),
         *_check_templates(document),
         *_check_dropped(document),
     ]
 
 
-def _check_exporter(document: Document, known: Mapping[str, Kind]) -> Iterator[Finding]:
-    exporter = document.data.get("metrics", {}).get("exporter")
-    if exporter is None:
-        return
-    keys = ("metrics", "exporter")
-    if exporter not in known:
+@cache
+def _form() -> Check:
+    return compile_schema(json.loads(SCHEMA_FILE.read_text(encoding="utf-8")), "kind")
+
+
+def _check_name(document: Document, stem: str, builtin: Mapping[str, Kind]) -> Iterator[Finding]:
+    name, replaces = document.data["kind"], document.data.get("replaces", False)
+    if name != stem:
         yield _at(
-            document, keys, f"unknown exporter kind {exporter!r}", _did_you_mean(exporter, known)
+            document, ("kind",), f"kind {name!r} stands in '{stem}.yml'",
+            f"Name the file '{name}.yml' or the kind {stem!r}.",
+        )  # fmt: skip
+    if name in builtin and not replaces:
+        yield _at(
+            document, ("kind",), f"kind {name!r} exists already",
+            "Choose another name, or say `replaces: true` to take the place of ours.",
+        )  # fmt: skip
+    if name not in builtin and replaces:
+        yield _at(
+            document, ("replaces",), f"there is no built-in kind {name!r} to replace",
+            "Remove `replaces`.",
+        )  # fmt: skip
+
+
+def _check_exporter(document: Document, known: Mapping[str, Kind]) -> Iterator[Finding]:
+    metrics = document.data.get("metrics", {})
+    exporter = metrics.get("exporter")
+    keys = ("metrics", "exporter")
+    if (exporter is None) == (metrics.get("from") == "exporter"):
+        yield _at(document, keys, "`exporter` goes with `from: exporter`, and only with it",
+                  "Name the exporter's kind, or say `from: native` without it.")  # fmt: skip
+    elif exporter is None:
+        return
+    elif exporter not in known:
+        yield _at(
+            document, keys, f"unknown exporter kind {exporter!r}", suggest(exporter, tuple(known))
         )
     elif not known[exporter].observer:
         yield _at(document, keys, f"kind {exporter!r} is not an observer",
@@ -125,14 +115,19 @@ def _check_verdict(document: Document) -> Iterator[Finding]:
 def _check_words(document: Document) -> Iterator[Finding]:
     log = document.data.get("log", "plain")
     if log not in LOG_FORMATS:
-        yield _at(
-            document, ("log",), f"unknown log format {log!r}", _did_you_mean(log, LOG_FORMATS)
-        )
+        yield _at(document, ("log",), f"unknown log format {log!r}", suggest(log, LOG_FORMATS))
     for index, pack in enumerate(document.data.get("packs", ())):
         if pack not in PACKS:
-            yield _at(
-                document, ("packs", index), f"unknown pack {pack!r}", _did_you_mean(pack, PACKS)
-            )
+            yield _at(document, ("packs", index), f"unknown pack {pack!r}", suggest(pack, PACKS))
+
+
+def _check_probes(document: Document) -> Iterator[Finding]:
+    for index, probe in enumerate(document.data.get("probes", ())):
+        for key in _ONLY_HTTP if probe["type"] != "http" else ():
+            if key in probe:
+                yield _at(document, ("probes", index, key),
+                          f"{key!r} means nothing to a {probe['type']} probe",
+                          "Remove it, or say `type: http`.")  # fmt: skip
 
 
 def _check_templates(document: Document) -> Iterator[Finding]:
@@ -163,71 +158,5 @@ def _check_dropped(document: Document) -> Iterator[Finding]:
                           "Narrow the pattern, or remove the metric from `declares`.")  # fmt: skip
 
 
-@cache
-def _validator() -> Any:
-    schema = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
-    return jsonschema.Draft202012Validator(schema)
-
-
-def _finding(document: Document, error: ValidationError) -> Finding:
-    """Return *error* in our own words, at the place of the value or of the unknown key."""
-    rule, schema = str(error.validator), _schema(error)
-    keys = tuple(error.absolute_path)
-    where = f"{'.'.join(str(key) for key in keys)}: " if keys else ""
-    fact, cure = _explain(rule, error.validator_value, error.instance, schema)
-    if rule == "additionalProperties":
-        keys = (*keys, _unknown_keys(error.instance, schema)[0])
-    return _at(document, keys, where + fact, cure)
-
-
-def _schema(error: ValidationError) -> Mapping[str, Any]:
-    return error.schema if isinstance(error.schema, Mapping) else {}
-
-
-def _explain(rule: str, wanted: Any, found: Any, schema: Mapping[str, Any]) -> tuple[str, str]:
-    """Return fact and cure for one broken rule of the schema; *wanted* is the rule's value."""
-    cure = str(schema.get("description", ""))
-    match rule:
-        case "additionalProperties":
-            keys = _unknown_keys(found, schema)
-            names = ", ".join(repr(key) for key in keys)
-            word = "key" if len(keys) == 1 else "keys"
-            return f"unknown {word} {names}", _did_you_mean(str(keys[0]), schema["properties"])
-        case "required":
-            missing = ", ".join(repr(key) for key in wanted if key not in found)
-            return f"{missing} is missing", "Add it."
-        case "type":
-            return f"{_show(found)} is not {_TYPES.get(str(wanted), str(wanted))}", cure
-        case "enum":
-            return f"{_show(found)} is not one of {', '.join(map(str, wanted))}", cure
-        case "pattern":
-            return f"{_show(found)} does not have the form {wanted}", cure
-        case "minimum" | "maximum" | "minLength" | "maxLength" | "maxItems" | "maxProperties":
-            return f"{_show(found)} is beyond the {_LIMITS[rule]} {wanted}", cure
-        case "not":
-            return "'exporter' goes with `from: exporter` only", "Remove one of the two."
-        case _:
-            return f"{_show(found)} is not allowed here", cure
-
-
-def _unknown_keys(found: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
-    return sorted((key for key in found if key not in schema.get("properties", {})), key=str)
-
-
-def _show(value: Any) -> str:
-    """Return *value* quoted and short, whatever it is."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _did_you_mean(word: str, choices: Iterable[str]) -> str:
-    names = sorted(choices)
-    close = difflib.get_close_matches(word, names, n=1)
-    if close:
-        return f"Did you mean {close[0]!r}?"
-    return f"Known: {', '.join(names)}." if len(names) <= 30 else ""
-
-
-def _at(document: Document, keys: tuple[Any, ...], fact: str, cure: str) -> Finding:
-    place: Place = document.place(*keys)
-    return Finding(place=place, fact=fact, cure=cure, check=CHECK)
+def _at(document: Document, keys: tuple[str | int, ...], fact: str, cure: str) -> Finding:
+    return Finding(place=document.place(*keys), fact=fact, cure=cure, check=CHECK)

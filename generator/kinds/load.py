@@ -20,7 +20,6 @@ from generator.kinds.build import build_kind
 from generator.software import Kind
 
 BUILTIN_DIR = Path(__file__).parent
-SCHEMA_FILE = BUILTIN_DIR / "kind.schema.json"
 _BUILTIN_SHOWN = "generator/kinds"
 _DECLARES = "\ndeclares:\n"
 

@@ -7,7 +7,11 @@ with the modules that really exist.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from generator.software import VERDICT_AGENT, VERDICT_CONTAINER, VERDICT_PROBE, VERDICT_UP
+
+SCHEMA_FILE = Path(__file__).parent / "kind.schema.json"
 
 # Modules of promtail/formats.
 LOG_FORMATS = (

@@ -109,7 +109,7 @@ def give_to(user: str, folder: Path) -> None:
     with contextlib.suppress(LookupError):
         shutil.chown(folder, user=user)
     for parent in folder.parents:
-        if parent.owner() != "root" or parent in (Path("/"), Path("/tmp")):  # noqa: S108
+        if parent.owner() != "root" or parent in (Path("/"), Path("/tmp")):
             break
         parent.chmod(parent.stat().st_mode | 0o011)
 
@@ -127,14 +127,12 @@ def running(
     """
     Run *command* until the block ends; yield once *ready* says so.
 
-    Args:
-        folder: Where its log goes, and where it runs.
-        env: Variables on top of ours.
+    *folder* is where it runs and logs; *env* comes on top of our own variables.
     """
     folder.mkdir(parents=True, exist_ok=True)
     server = Server(name, port, folder / f"{name}.log")
     with server.log.open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             [str(part) for part in command],
             cwd=folder,
             env={**os.environ, **(env or {})},
@@ -160,6 +158,15 @@ def _wait_until_ready(
             pytest.fail(f"{server.name} ended with {process.returncode}:\n{_tail(server)}")
         if time.monotonic() > deadline:
             pytest.fail(f"{server.name} is not ready after {START_SECONDS} s:\n{_tail(server)}")
+
+
+def until(condition: Callable[[], bool], what: str, *, seconds: float = 60) -> None:
+    """Wait until *condition* holds; fail the test saying *what* was waited for."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {seconds:.0f} s in vain: {what}")
+        time.sleep(0.1)
 
 
 def _tail(server: Server) -> str:

@@ -13,6 +13,7 @@ from tests.live.servers import HOST, Server, as_user, free_port, give_to, listen
 
 _POSTGRES_BIN = "/usr/lib/postgresql/*/bin"
 _RABBITMQ = "/usr/lib/rabbitmq/lib/*/sbin/rabbitmq-server"
+Command = list[str | Path]
 _DEBIAN_TEMPLATES = Path("/usr/share/prometheus/alertmanager/default.tmpl")
 
 
@@ -21,7 +22,7 @@ def prometheus(folder: Path, config: str = "{}", tool: str = "prometheus") -> It
     """Run Prometheus with *config* (YAML text); *tool* prometheus3 is the current major version."""
     binary, port = need(tool), free_port()
     path = _write(folder / "prometheus.yml", config)
-    command = [binary, f"--config.file={path}", f"--storage.tsdb.path={folder / 'tsdb'}",
+    command: Command = [binary, f"--config.file={path}", f"--storage.tsdb.path={folder / 'tsdb'}",
                f"--web.listen-address={HOST}:{port}"]  # fmt: skip
     with running(tool, command, folder=folder, port=port, ready=_http("/-/ready")) as server:
         yield server
@@ -32,7 +33,7 @@ def alertmanager(folder: Path, config: str, tool: str = "alertmanager") -> Itera
     """Run Alertmanager with *config* (YAML text), outside any cluster."""
     binary, port = need(tool), free_port()
     path = _write(folder / "alertmanager.yml", config)
-    command = [binary, f"--config.file={path}", f"--storage.path={folder / 'data'}",
+    command: Command = [binary, f"--config.file={path}", f"--storage.path={folder / 'data'}",
                "--cluster.listen-address=", f"--web.listen-address={HOST}:{port}"]  # fmt: skip
     if b"/usr/share/prometheus/alertmanager" in binary.read_bytes() and not _has_templates():
         pytest.skip(f"{tool} is Debian's, and its templates are missing: {_DEBIAN_TEMPLATES}")
@@ -44,7 +45,7 @@ def alertmanager(folder: Path, config: str, tool: str = "alertmanager") -> Itera
 def node_exporter(folder: Path) -> Iterator[Server]:
     """Run the node exporter on this very host."""
     binary, port = need("node_exporter"), free_port()
-    command = [binary, f"--web.listen-address={HOST}:{port}"]
+    command: Command = [binary, f"--web.listen-address={HOST}:{port}"]
     with running("node_exporter", command, folder=folder, port=port, ready=_http("/")) as server:
         yield server
 
@@ -54,7 +55,7 @@ def blackbox_exporter(folder: Path, modules: str) -> Iterator[Server]:
     """Run the blackbox exporter with *modules* (the whole configuration as YAML text)."""
     binary, port = need("blackbox_exporter"), free_port()
     path = _write(folder / "blackbox.yml", modules)
-    command = [binary, f"--config.file={path}", f"--web.listen-address={HOST}:{port}"]
+    command: Command = [binary, f"--config.file={path}", f"--web.listen-address={HOST}:{port}"]
     ready = _http("/-/healthy")
     with running("blackbox_exporter", command, folder=folder, port=port, ready=ready) as server:
         yield server
@@ -64,7 +65,17 @@ def blackbox_exporter(folder: Path, modules: str) -> Iterator[Server]:
 def redis(folder: Path) -> Iterator[Server]:
     """Run a Redis server without persistence."""
     binary, port = need("redis-server"), free_port()
-    command = [binary, "--port", str(port), "--bind", HOST, "--dir", str(folder), "--save", ""]
+    command: Command = [
+        binary,
+        "--port",
+        str(port),
+        "--bind",
+        HOST,
+        "--dir",
+        str(folder),
+        "--save",
+        "",
+    ]
     folder.mkdir(parents=True, exist_ok=True)
     with running("redis", command, folder=folder, port=port, ready=_tcp) as server:
         yield server
@@ -74,7 +85,7 @@ def redis(folder: Path) -> Iterator[Server]:
 def redis_exporter(folder: Path, target: Server, streams: str = "") -> Iterator[Server]:
     """Run the Redis exporter for *target*; *streams* are checked as `--check-streams`."""
     binary, port = need("redis_exporter"), free_port()
-    command = [binary, f"--redis.addr=redis://{target.address}", f"--check-streams={streams}",
+    command: Command = [binary, f"--redis.addr=redis://{target.address}", f"--check-streams={streams}",
                f"--web.listen-address={HOST}:{port}"]  # fmt: skip
     with running("redis_exporter", command, folder=folder, port=port, ready=_http("/")) as server:
         yield server
@@ -89,11 +100,11 @@ def postgres(folder: Path) -> Iterator[Server]:
     data.mkdir(parents=True)
     give_to("postgres", data)
     become = as_user("postgres")
-    subprocess.run(  # noqa: S603
+    subprocess.run(
         [*become, initdb, "-D", data, "-A", "trust", "-U", "postgres", "--no-sync"],
         cwd="/", check=True, capture_output=True,
     )  # fmt: skip
-    command = [*become, binary, "-D", data, "-p", str(port), "-c", f"listen_addresses={HOST}",
+    command: Command = [*become, binary, "-D", data, "-p", str(port), "-c", f"listen_addresses={HOST}",
                "-c", "unix_socket_directories=", "-c", "fsync=off"]  # fmt: skip
     with running("postgres", command, folder=folder, port=port, ready=_tcp) as server:
         yield server
@@ -104,7 +115,7 @@ def postgres_exporter(folder: Path, target: Server) -> Iterator[Server]:
     """Run the PostgreSQL exporter for *target*."""
     binary, port = need("postgres_exporter"), free_port()
     source = f"postgresql://postgres@{target.address}/postgres?sslmode=disable"
-    command = [binary, f"--web.listen-address={HOST}:{port}"]
+    command: Command = [binary, f"--web.listen-address={HOST}:{port}"]
     with running(
         "postgres_exporter", command, folder=folder, port=port,
         ready=_http("/"), env={"DATA_SOURCE_NAME": source},
@@ -135,7 +146,7 @@ def rabbitmq(folder: Path) -> Iterator[Server]:
         "ERL_EPMD_ADDRESS": HOST,
     }
     # Left to itself, RabbitMQ starts this name server as a daemon that outlives it.
-    names = [epmd_binary, "-address", HOST, "-port", str(epmd)]
+    names: Command = [epmd_binary, "-address", HOST, "-port", str(epmd)]
     with (
         running("epmd", names, folder=folder, port=epmd, ready=_tcp),
         running("rabbitmq", [binary], folder=folder, port=port, ready=_http("/metrics"), env=env)
