@@ -19,6 +19,10 @@ from generator.software import VERDICT_AGENT, VERDICT_PROBE, Kind
 from generator.yaml_read import Document
 
 CHECK = "kinds"
+# What Python's expressions have and RE2, which Prometheus and blackbox use, has not.
+_NOT_RE2 = re.compile(r"\(\?(?:[=!>]|<[=!]|P=)|\\[1-9]|[*+?}]\+")
+# A repeated repetition: harmless in RE2, endless here where names are tried against it.
+_ENDLESS = re.compile(r"[*+}]\)+[*+{]")
 _ONLY_HTTP = ("path", "scheme", "status", "body", "not_body", "host_header")
 
 
@@ -43,6 +47,7 @@ def check_references(document: Document, known: Mapping[str, Kind]) -> list[Find
         *_check_verdict(document),
         *_check_words(document),
         *_check_probes(document),
+        *_check_bodies(document),
         *_check_templates(document),
         *_check_dropped(document),
     ]
@@ -147,15 +152,35 @@ def _check_dropped(document: Document) -> Iterator[Finding]:
     metrics = build_kind(document.data, document.place()).declares
     for index, pattern in enumerate(document.data.get("metrics", {}).get("drop", ())):
         keys = ("metrics", "drop", index)
-        try:
-            dropped = re.compile(pattern)
-        except re.error as error:
-            yield _at(document, keys, f"{pattern!r} is not a regular expression: {error.msg}", "")
+        fault = _pattern_fault(pattern)
+        if fault:
+            yield _at(document, keys, fault, "See the syntax page of RE2.")
             continue
         for name, metric in metrics.items():
-            if any(dropped.fullmatch(series) for series in metric.series_names):
+            if any(re.fullmatch(pattern, series) for series in metric.series_names):
                 yield _at(document, keys, f"{pattern!r} drops the declared metric {name!r}",
                           "Narrow the pattern, or remove the metric from `declares`.")  # fmt: skip
+
+
+def _check_bodies(document: Document) -> Iterator[Finding]:
+    for index, probe in enumerate(document.data.get("probes", ())):
+        for key in ("body", "not_body"):
+            fault = _pattern_fault(probe.get(key, ""))
+            if fault:
+                yield _at(document, ("probes", index, key), fault, "See the syntax page of RE2.")
+
+
+def _pattern_fault(pattern: str) -> str:
+    """Return why *pattern* cannot be used as an RE2 expression; empty if it can."""
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError):
+        return f"{pattern!r} is not a regular expression"
+    if _NOT_RE2.search(pattern):
+        return f"{pattern!r} uses what RE2 does not have (look-around, back reference)"
+    if _ENDLESS.search(pattern):
+        return f"{pattern!r} repeats a repetition"
+    return ""
 
 
 def _at(document: Document, keys: tuple[str | int, ...], fact: str, cure: str) -> Finding:

@@ -124,6 +124,31 @@ def postgres_exporter(folder: Path, target: Server) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
+def loki(folder: Path, config: str) -> Iterator[Server]:
+    """
+    Run Loki in one process with *config* (YAML text).
+
+    `{http}`, `{grpc}`, `{gossip}` and `{folder}` in it are filled in.
+    """
+    binary = need("loki")
+    http, grpc, gossip = (free_port() for _ in range(3))
+    text = config.format(http=http, grpc=grpc, gossip=gossip, folder=folder)
+    command: Command = [binary, f"-config.file={_write(folder / 'loki.yml', text)}"]
+    with running("loki", command, folder=folder, port=http, ready=_http("/ready")) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def promtail(folder: Path, config: str) -> Iterator[Server]:
+    """Run Promtail with *config* (YAML text); `{http}` and `{folder}` in it are filled in."""
+    binary, port = need("promtail"), free_port()
+    text = config.format(http=port, folder=folder)
+    command: Command = [binary, f"-config.file={_write(folder / 'promtail.yml', text)}"]
+    with running("promtail", command, folder=folder, port=port, ready=_http("/ready")) as server:
+        yield server
+
+
+@contextlib.contextmanager
 def rabbitmq(folder: Path) -> Iterator[Server]:
     """Run a RabbitMQ node with the Prometheus plugin; the port is that of its metrics."""
     binary, epmd_binary = need("rabbitmq-server", _RABBITMQ), need("epmd")
