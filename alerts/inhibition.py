@@ -14,19 +14,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from alerts import inhibition_timing
-from alerts.inhibition_rules import AT_WORK
+from alerts.firings import Firing, Firings, exact
 from alerts.kit import Severity
-from alerts.routing_model import Inhibition, Matcher, all_match
-from alerts.routing_table import SERVICE_DOWN, RoutedAlert, Subject
+from alerts.routing_model import Inhibition
+from alerts.routing_table import AT_WORK, SERVICE_DOWN, RoutedAlert
 from generator.errors import Finding, Place
 from generator.model import Catalog
 from generator.names import ALERTMANAGER_DIR, NONE
 
 _FILE = Place(f"{ALERTMANAGER_DIR}/alertmanager.yml")
-_SUBJECT = frozenset(("service", "tier", "kind", "owner"))
 
-Side = tuple[Matcher, ...]
-Emitted = tuple[RoutedAlert, Subject]
+# What is wrong, and what to do about it.
+Fault = tuple[str, str]
 
 
 def check(
@@ -38,131 +37,75 @@ def check(
     Every rule is alive and keeps its sides apart, none hides a page behind something quieter,
     every hard dependency is covered, and the timing of design 5.3 holds.
     """
-    emitted = _Emitted(alerts)
+    all_firings = Firings(alerts)
     found: list[Finding] = []
     covered: dict[str, set[str]] = defaultdict(set)
     for index, entry in enumerate(config.get("inhibit_rules", ())):
         rule = Inhibition.read(entry)
-        name = f"inhibit rule {index + 1}"
-        found.extend(_finding(f"{name} {fact}", cure) for fact, cure in _faults(rule, emitted))
-        if any(alert.name == SERVICE_DOWN for alert, _ in emitted.by(rule.target)):
-            for root in _exact(rule.source, "service"):
-                covered[root] |= _exact(rule.target, "service")
+        sources, targets = all_firings.by(rule.source), all_firings.by(rule.target)
+        for fact, cure in _faults(rule, sources, targets):
+            found.append(_finding(f"inhibit rule {index + 1} {fact}", cure))
+        if any(target.alert.name == SERVICE_DOWN for target in targets):
+            for root in exact(rule.source, "service"):
+                covered[root] |= exact(rule.target, "service")
     found.extend(_uncovered(catalog, alerts, covered))
     return found + inhibition_timing.check(config, catalog, alerts)
 
 
-class _Emitted:
-    """All firings that can be, looked up by one side of a rule; linear for rules on services."""
-
-    def __init__(self, alerts: Sequence[RoutedAlert]) -> None:
-        self._alerts = alerts
-        self._about: dict[str, list[Emitted]] = defaultdict(list)
-        for alert in alerts:
-            for subject in alert.subjects:
-                self._about[subject.service].append((alert, subject))
-        self._seen: dict[Side, tuple[Emitted, ...]] = {}
-
-    def by(self, side: Side) -> tuple[Emitted, ...]:
-        """Return the firings that match all of *side*."""
-        if side not in self._seen:
-            self._seen[side] = tuple(self._find(side))
-        return self._seen[side]
-
-    def _find(self, side: Side) -> Iterator[Emitted]:
-        services = _exact(side, "service")
-        if services:
-            for service in sorted(services):
-                for alert, subject in self._about[service]:
-                    if all_match(side, alert.labels(subject)):
-                        yield alert, subject
-            return
-        for alert in self._alerts:
-            if any(
-                all_match(_static(side), alert.labels(subject)) for subject in alert.subjects[:1]
-            ):
-                for subject in alert.subjects:
-                    if all_match(side, alert.labels(subject)):
-                        yield alert, subject
-
-
-def _static(side: Side) -> Side:
-    """Return the matchers that speak of the alert itself, the same for all its subjects."""
-    return tuple(matcher for matcher in side if matcher.name not in _SUBJECT)
-
-
-def _exact(side: Side, name: str) -> frozenset[str]:
-    """Return the values that *side* allows label *name*, empty when it does not list them."""
-    for matcher in side:
-        if matcher.name == name and matcher.values and not matcher.op.startswith("!"):
-            return matcher.values
-    return frozenset()
-
-
-def _faults(rule: Inhibition, emitted: _Emitted) -> Iterator[tuple[str, str]]:
-    """Yield fact and cure of everything wrong with one rule."""
-    sources, targets = emitted.by(rule.source), emitted.by(rule.target)
+def _faults(
+    rule: Inhibition, sources: Sequence[Firing], targets: Sequence[Firing]
+) -> Iterator[Fault]:
+    """Yield everything wrong with one rule."""
     for side, firings in (("source", sources), ("target", targets)):
         if not firings:
-            yield (
-                f"has no {side}: no alert emits such labels",
-                "Remove it, or correct its matchers.",
-            )
-    if not sources or not targets:
-        return
-    yield from _equal_faults(rule, sources, targets)
-    both = sorted({alert.name for alert, _ in set(sources) & set(targets)})
-    if both:
-        yield (
-            f"has alert {both[0]!r} on both sides, which exempts it",
-            "Add a matcher that keeps source and target apart.",
-        )
-    yield from _hidden_pages(rule, sources, targets)
-
-
-def _hidden_pages(
-    rule: Inhibition, sources: Sequence[Emitted], targets: Sequence[Emitted]
-) -> Iterator[tuple[str, str]]:
-    """Yield at most one page that something quieter may hide."""
-    quiet = {
-        _values(rule.equal, alert, subject): alert
-        for alert, subject in sources
-        # What is at work ends within minutes, and says so itself when it does not.
-        if alert.severity != Severity.CRITICAL and alert.name not in AT_WORK
-    }
-    for alert, subject in targets:
-        source = quiet.get(_values(rule.equal, alert, subject))
-        if source and alert.severity == Severity.CRITICAL:
-            yield (
-                f"lets {source.name!r} ({source.severity}) hide the page {alert.name!r}",
-                "Match on severity, so that a page gives way to a page only.",
-            )
-            return
+            yield f"has no {side}: no alert emits such labels", "Remove it, or mend its matchers."
+    if sources and targets:
+        yield from _equal_faults(rule, sources, targets)
+        yield from _two_sided(sources, targets)
+        yield from _hidden_pages(rule, sources, targets)
 
 
 def _equal_faults(
-    rule: Inhibition, sources: Sequence[Emitted], targets: Sequence[Emitted]
-) -> Iterator[tuple[str, str]]:
+    rule: Inhibition, sources: Sequence[Firing], targets: Sequence[Firing]
+) -> Iterator[Fault]:
     for label in rule.equal:
         for side, firings in (("source", sources), ("target", targets)):
-            if any(
-                alert.labels(subject).get(label, "") in ("", NONE) for alert, subject in firings
-            ):
-                yield (
-                    f"compares label {label!r}, which a {side} may lack or have as {NONE!r}",
-                    f'Match {label}!~"|{NONE}" on both sides.',
-                )
-    shared = {_values(rule.equal, *firing) for firing in sources}
-    if shared.isdisjoint(_values(rule.equal, *firing) for firing in targets):
-        yield (
-            f"can never apply: no source and target share {', '.join(rule.equal)}",
-            "Remove it, or compare other labels.",
-        )
+            if any(firing.labels.get(label, "") in ("", NONE) for firing in firings):
+                fact = f"compares label {label!r}, which a {side} may lack or have as {NONE!r}"
+                yield fact, f'Match {label}!~"|{NONE}" on both sides.'
+    shared = {_values(rule.equal, firing) for firing in sources}
+    if shared.isdisjoint(_values(rule.equal, firing) for firing in targets):
+        fact = f"can never apply: no source and target share {', '.join(rule.equal)}"
+        yield fact, "Remove it, or compare other labels."
 
 
-def _values(names: Sequence[str], alert: RoutedAlert, subject: Subject) -> tuple[str, ...]:
-    labels = alert.labels(subject)
-    return tuple(labels.get(name, "") for name in names)
+def _values(names: Sequence[str], firing: Firing) -> tuple[str, ...]:
+    return tuple(firing.labels.get(name, "") for name in names)
+
+
+def _two_sided(sources: Sequence[Firing], targets: Sequence[Firing]) -> Iterator[Fault]:
+    both = sorted({firing.alert.name for firing in set(sources).intersection(targets)})
+    if both:
+        fact = f"has alert {both[0]!r} on both sides, which exempts it"
+        yield fact, "Add a matcher that keeps source and target apart."
+
+
+def _hidden_pages(
+    rule: Inhibition, sources: Sequence[Firing], targets: Sequence[Firing]
+) -> Iterator[Fault]:
+    """Yield at most one page that something quieter may hide."""
+    quiet = {
+        _values(rule.equal, source): source.alert
+        for source in sources
+        # What is at work ends within minutes, and says so itself when it does not.
+        if source.alert.severity != Severity.CRITICAL and source.alert.name not in AT_WORK
+    }
+    for target in targets if quiet else ():
+        source = quiet.get(_values(rule.equal, target))
+        if source and target.alert.severity == Severity.CRITICAL:
+            fact = f"lets {source.name!r} ({source.severity}) hide the page {target.alert.name!r}"
+            yield fact, "Match on severity, so that a page gives way to a page only."
+            return
 
 
 def _uncovered(

@@ -15,12 +15,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from alerts.kit import Role, Scope, Severity
-from alerts.routing_table import SERVICE_DOWN, RoutedAlert
+from alerts.routing_table import AT_WORK, SERVICE_DOWN, RoutedAlert
 from generator.model import Catalog, Service
 from generator.names import NONE
 
-# Alerts that say somebody or something is already at work on the service.
-AT_WORK = ("RemediationInProgress", "ServiceInMaintenance")
+# Alerts about the share of a tier that is unhealthy; a root that makes one fire explains it.
+TIER_HEALTH = ("TierDegraded", "TierDown")
 
 # Matches subjects that exist: neither `none` nor, for alerts of others, a missing label.
 _SOME_SERVICE = f'service!~"|{NONE}"'
@@ -108,7 +108,7 @@ def _root_rules(catalog: Catalog, alerts: Sequence[RoutedAlert]) -> Iterator[Inh
             target = (matcher("alertname", (SERVICE_DOWN,)), matcher("service", hit))
             yield InhibitRule(f"{root.name} down: its dependants down", source, target)
         for alert in alerts:
-            if alert.scope == Scope.TIER.value and dependants:
+            if alert.name in TIER_HEALTH and dependants:
                 tiers = explained_tiers(catalog, alert, (root.name, *dependants))
                 if tiers:
                     target = (matcher("alertname", (alert.name,)), matcher("tier", tiers))

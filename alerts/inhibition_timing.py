@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from alerts.inhibition_rules import explained_tiers
+from alerts.inhibition_rules import TIER_HEALTH, explained_tiers
 from alerts.kit import Role, Scope
 from alerts.routing_model import Route
-from alerts.routing_table import SERVICE_DOWN, RoutedAlert, Subject
+from alerts.routing_table import NOBODY, SERVICE_DOWN, RoutedAlert, Subject
 from generator.errors import Finding, Place
 from generator.model import Catalog
 from generator.names import ALERTMANAGER_DIR
@@ -46,7 +46,7 @@ class Roots:
             if alert.name == SERVICE_DOWN:
                 for subject in alert.subjects:
                     _raise(self._own, subject.service, alert.hold)
-        tier_alerts = [alert for alert in alerts if alert.scope == Scope.TIER.value]
+        tier_alerts = [alert for alert in alerts if alert.name in TIER_HEALTH]
         for root, late in self._own.items():
             fallen = catalog.hard_dependants[root]
             for dependant in fallen:
@@ -57,7 +57,7 @@ class Roots:
 
     def slowest(self, alert: RoutedAlert, subject: Subject) -> timedelta | None:
         """Return the longest hold among the roots that inhibit *alert* about *subject*, if any."""
-        if alert.scope == Scope.TIER.value:
+        if alert.name in TIER_HEALTH:
             return self._of_tier.get((alert.name, subject.tier))
         above = self._above.get(subject.service)
         if alert.name == SERVICE_DOWN or alert.role != Role.SYMPTOM.value:
@@ -110,10 +110,14 @@ def check(
 
 def _latest(alert: RoutedAlert, tree: Route, roots: Roots) -> Finding | None:
     worst: tuple[timedelta, Subject, Route] | None = None
+    ways: dict[tuple[str, str], tuple[Route, ...]] = {}
     for subject, needed in _waits(alert, roots):
-        for leaf in tree.leaves(alert.labels(subject)):
+        way = (subject.tier, subject.owner)
+        if way not in ways:
+            ways[way] = tree.leaves(alert.labels(subject))
+        for leaf in ways[way]:
             # What restarts services asks Alertmanager's API and groups by the graph itself.
-            if leaf.continues:
+            if leaf.continues or leaf.receiver == NOBODY:
                 continue
             missing = needed - seconds(leaf.group_wait)
             if missing > timedelta(0) and (worst is None or missing > worst[0]):
@@ -137,7 +141,7 @@ def _short_keeps(catalog: Catalog, alerts: Sequence[RoutedAlert]) -> list[Findin
         if alert.name == SERVICE_DOWN
         for subject in alert.subjects
     }
-    tier_alerts = [alert for alert in alerts if alert.scope == Scope.TIER.value]
+    tier_alerts = [alert for alert in alerts if alert.name in TIER_HEALTH]
     found: list[Finding] = []
     for root, keep in sorted(keeps.items()):
         fallen = catalog.hard_dependants[root]

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alerts.inhibition_rules import AT_WORK, explained_tiers
+from alerts.inhibition_rules import TIER_HEALTH, explained_tiers
 from alerts.kit import Role, Scope
 from alerts.routing_model import Notification, notifications
-from alerts.routing_table import SERVICE_DOWN, RoutedAlert
+from alerts.routing_table import AT_WORK, SERVICE_DOWN, RoutedAlert
 from generator.model import Catalog
 
 
@@ -55,7 +55,7 @@ def firing(
     fallen = {root, *catalog.hard_dependants[root]}
     active: list[dict[str, str]] = []
     for alert in alerts:
-        if alert.scope == Scope.TIER.value:
+        if alert.name in TIER_HEALTH:
             tiers = explained_tiers(catalog, alert, sorted(fallen))
             active += [alert.labels(s) for s in alert.subjects if s.tier in tiers]
         elif _follows(alert):

@@ -22,6 +22,9 @@ from generator.model import Catalog
 from generator.names import ALERTMANAGER_DIR
 from generator.yaml_write import dump_yaml
 
+# Labels of an alert that do not depend on its subject.
+_FIXED = ("alertname", "severity", "scope", "role", "family", "remedy")
+
 # Inhibit rules may be named from this Alertmanager on.
 _NAMED_RULES = (0, 30)
 
@@ -42,11 +45,26 @@ def render(catalog: Catalog, alerts: Sequence[RoutedAlert]) -> tuple[Artifact, .
 
 
 def table(catalog: Catalog, alerts: Sequence[RoutedAlert]) -> dict[str, Any]:
-    """Return the routing table: every alert and set of labels that matters, with its receivers."""
+    """
+    Return the routing table: for every alert, who gets it about which tiers and owners.
+
+    `reaches` lists each set of receivers once, with the `tier/owner` of the firings it gets.
+    """
+    entries: dict[tuple[str, ...], dict[str, list[str]]] = {}
+    for row in rows(catalog, alerts):
+        about = entries.setdefault(tuple(row.labels[name] for name in _FIXED), {})
+        subject = f"{row.labels['tier']}/{row.labels['owner']}"
+        about.setdefault(" ".join(row.receivers), []).append(subject)
     return {
         "routes": [
-            {"labels": row.labels, "receivers": list(row.receivers)}
-            for row in rows(catalog, alerts)
+            {
+                **dict(zip(("alert", *_FIXED[1:]), values, strict=True)),
+                "reaches": [
+                    {"receivers": receivers.split(), "about": list(dict.fromkeys(about))}
+                    for receivers, about in entry.items()
+                ],
+            }
+            for values, entry in entries.items()
         ]
     }
 

@@ -21,6 +21,10 @@ from generator.model import Catalog, Service
 from generator.names import ALERTMANAGER_DIR, NONE, WATCHDOG
 
 SERVICE_DOWN = "ServiceDown"
+
+# Alerts that say somebody or something is already at work on a service, whichever it is.
+AT_WORK = ("RemediationInProgress", "ServiceInMaintenance")
+
 HEARTBEAT = "heartbeat"
 REMEDIATOR = "remediator"
 NOBODY = "nobody"
@@ -87,6 +91,9 @@ def routed_alert(alert: Alert, services: Sequence[Service], catalog: Catalog) ->
     """Return *alert* with the subjects its scope gives it: *services*, all tiers, or none."""
     if alert.name == SERVICE_DOWN:
         services = [service for service in services if _is_about(alert, service, catalog)]
+    elif alert.name in AT_WORK:
+        # Told by the remediator, about others.
+        services = catalog.services
     return RoutedAlert(
         name=alert.name,
         severity=alert.severity.value,
