@@ -252,6 +252,9 @@ def _alert_checks(alert: Alert, line: Timeline, catalog: Catalog) -> list[dict[s
     if line.keep and not line.settle:
         checks.append((line.end + line.keep - 1, firing))
     checks.append((line.length - 2, []))
+    if not alert.fires and not alert.quiet:
+        # It needs no series and never ends: the Watchdog.
+        checks = [(line.fired, firing)]
     return [
         {
             "eval_time": write_duration(at * line.step),
