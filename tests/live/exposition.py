@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from tests.live.servers import Server, until
+
 _TYPE = re.compile(r"# TYPE (\S+) (\w+)")
 _SAMPLE = re.compile(r"([A-Za-z_:][\w:]*)(?:\{(.*)\})? (\S+)")
 _LABEL = re.compile(r'([A-Za-z_]\w*)="((?:[^"\\]|\\.)*)"')
@@ -40,6 +42,21 @@ def parse_exposition(text: str) -> dict[str, Exposed]:
         family.labels |= {name for name, _ in _LABEL.findall(sample[2] or "")} - {"le", "quantile"}
         family.values.append(float(sample[3]))
     return {name: family for name, family in sorted(families.items()) if family.values}
+
+
+def page_with(server: Server, *metrics: str) -> dict[str, Exposed]:
+    """Return the page of *server* as soon as each of *metrics* has a value above 0."""
+    page: dict[str, Exposed] = {}
+
+    def counted() -> bool:
+        page.clear()
+        page.update(parse_exposition(server.get()))
+        return all(
+            name in page and any(value > 0 for value in page[name].values) for name in metrics
+        )
+
+    until(counted, f"{server.name} counts {', '.join(metrics)}")
+    return page
 
 
 def _family(sample: str, families: dict[str, Exposed]) -> str:

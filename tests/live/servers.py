@@ -28,6 +28,8 @@ import pytest
 from generator.toolbox import find, install_hint
 
 HOST = "127.0.0.1"
+# Not resolved: redis-server is a link to a program that asks by which name it was called.
+TOOLS = Path(__file__).resolve().parents[2] / ".tools" / "bin"
 START_SECONDS = 90  # RabbitMQ takes 15 s on an idle machine; two cores are shared
 STOP_SECONDS = 15
 LOG_TAIL = 2000
@@ -81,7 +83,8 @@ def listens(port: int) -> bool:
 
 def need(tool: str, *also: str) -> Path:
     """Return the path of *tool*, looked for at *also* (globs) first; skip the test if it is missing."""
-    path = next(iter(sorted(_matches(also))), None) or find(tool)
+    own = TOOLS / tool
+    path = next(iter(sorted(_matches(also))), None) or (own if own.exists() else find(tool))
     if path is None:
         say = pytest.fail if os.environ.get("TIERWATCH_REQUIRE_TOOLS") else pytest.skip
         say(f"{tool} is missing: {install_hint(tool)}")

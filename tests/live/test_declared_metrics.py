@@ -20,8 +20,8 @@ import pytest
 from generator.kinds import load_kinds
 from generator.software import Kind, Metric
 from tests.live import stack
-from tests.live.exposition import Exposed, parse_exposition
-from tests.live.servers import HOST, Server, free_port, need, until
+from tests.live.exposition import Exposed, page_with, parse_exposition
+from tests.live.servers import HOST, free_port, need
 
 pytestmark = pytest.mark.live
 
@@ -36,6 +36,8 @@ rule_files: ["{rules}"]
 scrape_configs: [{{job_name: self, static_configs: [{{targets: ["localhost:1"]}}]}}]
 alerting: {{alertmanagers: [{{static_configs: [{{targets: ["{alertmanager}"]}}]}}]}}
 """
+RULES_RUN = "prometheus_rule_evaluations_total"
+TELLS = "prometheus_notifications_alertmanagers_discovered"
 SECOND_SCRAPE = "prometheus_target_interval_length_seconds"
 STREAM = "mesh:agents"
 
@@ -71,7 +73,7 @@ def test_prometheus_exposes_what_is_declared(tmp_path: Path, tool: str) -> None:
     rules.write_text(RULES)
     config = WATCHES_ITSELF.format(rules=rules, alertmanager=f"{HOST}:{free_port()}")
     with stack.prometheus(tmp_path, config, tool=tool) as server:
-        page = _page_with(server, SECOND_SCRAPE, "prometheus_notifications_errors_total")
+        page = page_with(server, SECOND_SCRAPE, RULES_RUN, TELLS)
 
     assert disagreements(page, KINDS["prometheus"]) == []
 
@@ -160,19 +162,6 @@ def test_a_wrong_declaration_is_seen() -> None:
         ("pg_up", ["has no label datname", "is a counter, declared as gauge"]),
         ("pg_gone", ["declared and not exposed"]),
     ]
-
-
-def _page_with(server: Server, *metrics: str) -> dict[str, Exposed]:
-    """Return the server's page as soon as all *metrics* are on it."""
-    page: dict[str, Exposed] = {}
-
-    def appeared() -> bool:
-        page.clear()
-        page.update(parse_exposition(server.get()))
-        return set(metrics) <= set(page)
-
-    until(appeared, f"{server.name} exposes {', '.join(metrics)}")
-    return page
 
 
 @contextmanager
