@@ -8,6 +8,8 @@ with what the reference (exporters, section 8) and operators of it ask for. Left
 - Ollama down: ServiceDown, by the verdict `ollama_up`. Memory of the container, GPU: their packs.
 - models that nobody expects, alone: people try models; with a missing one they are a mismatch.
 - requests, queue length, tokens of real users: Ollama tells nobody; the web pack sees its callers.
+
+Longer than other modules: a pack is one list of values, and splitting it would only hide half.
 """
 
 from __future__ import annotations
