@@ -9,6 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from alerts import packs
 from generator.errors import Place
 from generator.kinds import (
     BUILTIN_DIR,
@@ -23,6 +24,7 @@ from generator.kinds.check import check_document, check_references
 from generator.kinds.load import read_builtin
 from generator.software import Kind, Metric
 from generator.yaml_read import read_yaml
+from promtail.formats import BY_NAME
 
 FILES = sorted(BUILTIN_DIR.glob("*.yml"))
 KINDS = load_kinds()[0]
@@ -123,10 +125,17 @@ def test_builtin_metrics_are_declared_by_no_kind() -> None:
 
 def test_every_pack_and_format_is_used_by_some_kind() -> None:
     """No pack and no log format is known that no kind switches on."""
-    packs = {pack for kind in KINDS.values() for pack in kind.packs}
+    named = {pack for kind in KINDS.values() for pack in kind.packs}
     formats = {kind.log for kind in KINDS.values()}
 
-    assert (packs, formats) == (set(PACKS), set(LOG_FORMATS))
+    assert (named, formats) == (set(PACKS), set(LOG_FORMATS))
+
+
+def test_words_are_those_of_the_rooms_that_own_them() -> None:
+    """The log formats are exactly Promtail's modules, and every pack is a pack of the alerts."""
+    formats = tuple(sorted(BY_NAME))
+
+    assert (formats, set(PACKS) - set(packs.PACKS)) == (LOG_FORMATS, set())
 
 
 def test_only_kinds_with_metrics_have_a_board_and_it_bears_their_name() -> None:
