@@ -1,1 +1,1 @@
-"""Loki: server configuration and LogQL rules."""
+"""The log server: its configuration, its alert rules on log lines, the proof that they see lines."""
