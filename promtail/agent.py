@@ -90,12 +90,13 @@ def scrape_config(catalog: Catalog) -> dict[str, Any]:
 
 
 def _proxy(catalog: Catalog) -> str:
-    """Return the address of the read-only proxy: of several, the one that is not the remediator's."""
-    proxies = catalog.of_kind(PROXY_KIND)
-    readers = [proxy for proxy in proxies if "restart" not in proxy.name]
-    if not readers:
+    """Return the address of the proxy that Promtail depends on; else of the first one there is."""
+    proxies = {service.name: service for service in catalog.of_kind(PROXY_KIND)}
+    needed = [d.service for agent in catalog.of_kind(KIND) for d in agent.depends_on]
+    chosen = [proxies[name] for name in needed if name in proxies] or list(proxies.values())
+    if not chosen:
         return f"{PROXY_KIND}:{PROXY_PORT}"
-    return f"{readers[0].name}:{readers[0].port or PROXY_PORT}"
+    return f"{chosen[0].name}:{chosen[0].port or PROXY_PORT}"
 
 
 def used_formats(catalog: Catalog) -> tuple[Format, ...]:

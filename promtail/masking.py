@@ -22,7 +22,11 @@ _SPOKEN = (
     r"(?:password|passwd|passphrase|secret|api[_ -]?key|x-api-key|x-auth-token|private[_-]?token)"
 )
 # A value in escaped quotes (JSON or logfmt inside a string), in quotes, or bare.
-_VALUE = r"""(?:\\"((?:[^"\\]|\\[^"])+)|"((?:[^"\\]|\\.)+)|'([^'\n]+)|([^\s"'\\&;,)\]}]+))"""
+# Inside escaped quotes more backslashes than one may hide a quote of the value or a deeper end:
+# then the mask goes on, rather too far than not far enough.
+_VALUE = (
+    r"""(?:\\+"((?:[^"\\]|\\\\+.|\\[^"\\])+)|"((?:[^"\\]|\\.)+)|'([^'\n]+)|([^\s"'\\&;,)\]}]+))"""
+)
 
 EXPRESSIONS = (
     # -----BEGIN RSA PRIVATE KEY----- ... also when the end is cut off or newlines are escaped.
@@ -32,13 +36,13 @@ EXPRESSIONS = (
     # https://<long token>@host
     r"""[a-zA-Z][a-zA-Z0-9+.-]*://([^\s:/@"']{20,})@""",
     # Authorization: Basic ..., Bearer ..., Token ...
-    r"""(?i)authorization\\?["']?\s*[:=]\s*\\?["']?(?:(?:basic|bearer|token|digest|apikey)\s+)?([^\s"'\\,;]+)""",
+    r"""(?i)authorization\\*["']?\s*[:=]\s*\\*["']?(?:(?:basic|bearer|token|digest|apikey)\s+)?([^\s"'\\,;]+)""",
     r"(?i)\bbearer\s+([A-Za-z0-9._~+/=-]{16,})",
-    r"""(?i)\b(?:set-)?cookie\\?["']?\s*[:=]\s*\\?["']?([^\r\n"']+)""",
+    r"""(?i)\b(?:set-)?cookie\\*["']?\s*[:=]\s*\\*["']?([^\r\n"']+)""",
     # key=value in DSNs, query strings, environment dumps, logfmt
     rf"""(?i)[\w-]*{_KEY}\s?={_VALUE}""",
     # "key": "value" in JSON (also escaped once) and in Python's repr
-    rf"""(?i)\\?["'][\w-]*{_KEY}\\?["']\s*:\s*{_VALUE}""",
+    rf"""(?i)\\*["'][\w-]*{_KEY}\\*["']\s*:\s*{_VALUE}""",
     rf"""(?i)\b[\w-]*{_SPOKEN}\s*:\s*{_VALUE}""",
     # ALTER ROLE x PASSWORD 'y', requirepass y, AUTH y
     r"(?i)\bpassword\s+'([^']*)'",
