@@ -158,10 +158,10 @@ def _error_ratio(window: timedelta, counters_of: str) -> Record:
     inputs = {
         f'{HEALTHY}{{service="idle"}}': "0",
         f'{HEALTHY}{{service="free"}}': "0",
-        f'{SLO_BUDGET}{{service="idle"}}': "0.01",
-        f'{SLO_BUDGET}{{service="busy"}}': "0.01",
+        f'{SLO_BUDGET}{{service="idle",tier="t"}}': "0.01",
+        f'{SLO_BUDGET}{{service="busy",tier="t"}}': "0.01",
     }
-    expect = {f'{name}{{service="idle"}}': 1.0}
+    expect = {f'{name}{{service="idle",tier="t"}}': 1.0}
     if counters_of:
         # Raw counters: the pack's own rules would record the others a second time.
         inputs |= {
@@ -169,8 +169,8 @@ def _error_ratio(window: timedelta, counters_of: str) -> Record:
             **requests.sample_counters("busy", counters_of, succeeded="90/m", failed="30/m"),
             **requests.sample_counters("idle", counters_of, succeeded="0/m", failed="2/m"),
         }
-        expect[f'{name}{{service="busy"}}'] = 0.25
-    expr = f"({expr})\nand on (service) {SLO_BUDGET}"
+        expect[f'{name}{{service="busy",tier="t"}}'] = 0.25
+    expr = f"({expr})\n* on (service) group_left (tier) ({SLO_BUDGET} * 0 + 1)"
     # A test of 14 days at 30 s would be 40,000 evaluations of a constant: look after ten minutes.
     return Record(name=name, expr=expr, inputs=inputs, expect=expect, at=timedelta(minutes=10))
 

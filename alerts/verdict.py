@@ -95,7 +95,7 @@ def _objective(service: Service, slo: Decimal) -> Record:
 
 def _budget(service: Service, slo: Decimal) -> Record:
     # Subtracted as decimals here: Prometheus would make 0.0010000000000000009 of it.
-    labels = {"service": service.name}
+    labels = {"service": service.name, "tier": service.tier}
     return Record(name=SLO_BUDGET, expr=f"vector({1 - slo})", labels=labels, constant=True)
 
 

@@ -232,9 +232,9 @@ def _call_labels(node: Any, of: LabelsOf) -> frozenset[str] | None:
 
 def _binary_labels(node: Any, of: LabelsOf) -> frozenset[str] | None:
     left, right = _labels(node.lhs, of), _labels(node.rhs, of)
-    if isinstance(node.lhs, parser.NumberLiteral):
+    if _is_scalar(node.lhs):
         return right
-    if isinstance(node.rhs, parser.NumberLiteral):
+    if _is_scalar(node.rhs):
         return left
     modifier = node.modifier
     operation = str(node.op)
@@ -253,6 +253,15 @@ def _binary_labels(node: Any, of: LabelsOf) -> frozenset[str] | None:
     if modifier.matching.type == parser.LabelModifierType.Include:
         return names if left is None else names & left
     return None if left is None else left - names
+
+
+def _is_scalar(node: Any) -> bool:
+    if isinstance(node, parser.ParenExpr | parser.UnaryExpr):
+        return _is_scalar(node.expr)
+    if isinstance(node, parser.BinaryExpr):
+        return _is_scalar(node.lhs) and _is_scalar(node.rhs)
+    is_call = isinstance(node, parser.Call) and node.func.name in {"time", "scalar", "pi"}
+    return is_call or isinstance(node, parser.NumberLiteral)
 
 
 def _missing(node: Any, of: LabelsOf) -> Iterator[tuple[str, str]]:

@@ -11,16 +11,20 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from alerts import packs as alert_packs
-from alerts import routing
+from alerts import routing, routing_table
 from alerts.kit import Alert, Pack
-from dashboards import render as boards
-from dashboards.kit import Board
+from alerts.routing_table import RoutedAlert
+from dashboards import render as board_files
+from dashboards.board import Board
 from generator import contracts, rules, ruletests
 from generator.artifacts import Artifact
 from generator.errors import RenderError
 from generator.model import Catalog
 from generator.scrape import modules, prometheus
-from generator.scrape.jobs import Job, jobs
+from generator.scrape.estimate import Estimate, estimate
+from generator.scrape.jobs import Job
+from generator.universe import Universe
+from loki import rules as log_rules
 from loki import server
 from promtail import agent
 
@@ -34,11 +38,20 @@ class Rendered:
     jobs: tuple[Job, ...]
     boards: tuple[Board, ...]
     artifacts: tuple[Artifact, ...]
+    universe: Universe
+    routed: tuple[RoutedAlert, ...]
+    left_out: tuple[str, ...]  # alerts and rules for software this catalog has not
 
     @property
     def alerts(self) -> tuple[Alert, ...]:
         """All alerts of all packs, in the order of the rule files."""
         return tuple(alert for pack in self.packs for alert in pack.alerts)
+
+    @cached_property
+    def estimate(self) -> Estimate:
+        """What scraping and evaluating all this costs."""
+        rules_ = sum(len(pack.records) + len(pack.alerts) for pack in self.packs)
+        return estimate(self.catalog, rules_)
 
     @cached_property
     def files(self) -> dict[str, str]:
@@ -52,20 +65,46 @@ def render(catalog: Catalog) -> Rendered:
 
     Raises RenderError when two rooms claim one path or an artifact is empty: bugs of ours.
     """
-    packs = alert_packs.active(catalog)
+    universe = Universe(catalog)
+    packs, left_out = universe.trim(alert_packs.active(catalog))
+    routed = routing_table.routed(
+        ((pack, alert_packs.subjects(pack, catalog)) for pack in packs), catalog
+    )
+    routed += _routed_log_rules(catalog)
     found = (
         *prometheus.render(catalog),
         *modules.render(catalog),
         *rules.render(packs, catalog),
         *ruletests.render(packs, catalog),
-        *routing.render(catalog, packs),
-        *boards.render(catalog),
+        *routing.render(catalog, routed),
+        *board_files.render(catalog),
         *server.render(catalog),
         *agent.render(catalog),
         *contracts.render(catalog),
     )
     _refuse_clashes(found)
-    return Rendered(catalog, packs, jobs(catalog), boards.boards(catalog), tuple(sorted(found)))
+    return Rendered(
+        catalog=catalog,
+        packs=packs,
+        jobs=universe.jobs,
+        boards=board_files.boards(catalog),
+        artifacts=tuple(sorted(found)),
+        universe=universe,
+        routed=routed,
+        left_out=left_out,
+    )
+
+
+def _routed_log_rules(catalog: Catalog) -> tuple[RoutedAlert, ...]:
+    """Return Loki's alerts as Alertmanager will see them; none where nothing evaluates them."""
+    if not catalog.of_kind(server.KIND):
+        return ()
+    return tuple(
+        routing_table.routed_rule(
+            log_rules.alert_rule(rule, catalog), rule.hold, catalog.services, catalog
+        )
+        for rule in log_rules.rules(catalog)
+    )
 
 
 def _refuse_clashes(found: tuple[Artifact, ...]) -> None:

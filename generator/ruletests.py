@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from math import ceil
 from typing import Any
 
@@ -24,7 +25,7 @@ from generator.model import Catalog
 from generator.names import CATALOG_INFO, PROMETHEUS_DIR
 from generator.quantities import write_duration
 from generator.rules import annotations, rule_labels, rule_path
-from generator.samples import MISSING, STALE, Phase
+from generator.samples import MISSING, STALE, Phase, Run, Series
 from generator.yaml_write import dump_yaml
 
 _ROLES = ("alpha", "bravo", "charlie", "delta")
@@ -113,9 +114,9 @@ def _series(alert: Alert, line: Timeline) -> list[dict[str, str]]:
     for role in _roles(alert, line):
         subject = subject_name(role, alert)
         for series, texts in _subject_samples(alert, line, role).items():
-            rows.setdefault(_with_subject(series, subject, alert.scope), samples.compress(texts))
+            rows.setdefault(_with_subject(series, subject, alert.scope), samples.write(texts))
         if alert.scope is Scope.SERVICE and not _own_info(alert):
-            rows[_info(subject)] = samples.compress(_info_samples(line, role))
+            rows[_info(subject)] = samples.write(_info_samples(line, role))
     return [{"series": series, "values": values} for series, values in rows.items()]
 
 
@@ -123,53 +124,53 @@ def _own_info(alert: Alert) -> bool:
     return any(series.startswith(CATALOG_INFO) for series in (*alert.fires, *alert.quiet))
 
 
-def _subject_samples(alert: Alert, line: Timeline, role: str) -> dict[str, list[str]]:
+def _subject_samples(alert: Alert, line: Timeline, role: str) -> dict[str, Series]:
     """Return samples per series text as written in *fires* and *quiet*."""
     found = {}
     for series in dict.fromkeys((*alert.fires, *alert.quiet)):
         fires = alert.fires.get(series, alert.quiet.get(series, ""))
         quiet = alert.quiet.get(series, fires)
-        found[series] = _lived(alert, line, role, series, fires, quiet)
+        found[series] = _lived(alert, line, role, series, fires=fires, quiet=quiet)
     return found
 
 
 def _lived(
-    alert: Alert, line: Timeline, role: str, series: str, fires: str, quiet: str
-) -> list[str]:
-    before, during = line.start, line.end - line.start
-    after = line.length - line.end
+    alert: Alert, line: Timeline, role: str, series: str, *, fires: str, quiet: str
+) -> Series:
     if role == "bravo":
         return _bravo(alert, line, fires, quiet)
     if role == "delta":
         strong = samples.scaled(fires, _SURGE_FACTOR) if fires != quiet else fires
-        if alert.surge is not None:
-            strong = alert.surge.get(series, fires)
-        fires = strong
-    texts = samples.expand(
-        [Phase(quiet, before), Phase(fires, during), Phase(quiet, after)], line.step
-    )
+        fires = strong if alert.surge is None else alert.surge.get(series, fires)
+    phases = [
+        Phase(quiet, line.start),
+        Phase(fires, line.end - line.start),
+        Phase(quiet, line.length - line.end),
+    ]
+    lived = samples.expand(phases, line.step)
     missed = role == "charlie" or alert.scope is Scope.PLATFORM
     if missed and alert.survives_missed_scrape and ":" not in series:
+        up = series == "up" or series.startswith("up{")
         for index in _missed(line):
-            texts[index] = "0" if series.startswith("up{") or series == "up" else STALE
-    return texts
+            lived = samples.put(lived, index, Run(1) if up else Run(1, text=STALE))
+    return lived
 
 
 def _missed(line: Timeline) -> tuple[int, ...]:
-    pending = (line.pending_miss,) if line.hold >= 2 else ()
+    pending = (line.pending_miss,) if line.hold > 1 else ()
     return (*pending, line.firing_miss)
 
 
-def _bravo(alert: Alert, line: Timeline, fires: str, quiet: str) -> list[str]:
+def _bravo(alert: Alert, line: Timeline, fires: str, quiet: str) -> Series:
     """Quiet throughout, but for a blip and a reset that must not count."""
     blip = line.start + 1
     phases = [Phase(quiet, line.length)]
     if line.hold > line.settle + 2:
         phases = [Phase(quiet, blip), Phase(fires, 1), Phase(quiet, line.length - blip - 1)]
-    texts = samples.expand(phases, line.step)
+    lived = samples.expand(phases, line.step)
     if samples.is_rate(quiet) and alert.op != "<":
-        texts = samples.reset(texts, line.start + 3)
-    return texts
+        lived = samples.reset(lived, line.start + 3)
+    return lived
 
 
 def _info(subject: str) -> str:
@@ -177,12 +178,16 @@ def _info(subject: str) -> str:
     return CATALOG_INFO + _braces(labels)
 
 
-def _info_samples(line: Timeline, role: str) -> list[str]:
+def _info_samples(line: Timeline, role: str) -> Series:
     if role != "delta":
-        return ["1"] * line.length
+        return (Run(line.length, Decimal(1)),)
     # delta leaves the catalog when its hold would be over: it must never have fired.
     left = line.start + line.hold
-    return ["1"] * left + [STALE] + [MISSING] * (line.length - left - 1)
+    return (
+        Run(left, Decimal(1)),
+        Run(1, text=STALE),
+        Run(line.length - left - 1, text=MISSING),
+    )
 
 
 def _subject_labels(subject: str) -> dict[str, str]:
@@ -335,7 +340,7 @@ def record_group(record: Record) -> dict[str, Any]:
     rows = [
         {
             "series": series,
-            "values": samples.compress(samples.expand([Phase(notation, count)], record.step)),
+            "values": samples.write(samples.expand([Phase(notation, count)], record.step)),
         }
         for series, notation in record.inputs.items()
     ]

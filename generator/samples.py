@@ -1,15 +1,16 @@
 """
 Samples over time, in promtool's notation: what *fires* and *quiet* of an alert become.
 
-A series is built phase by phase (quiet, firing, quiet), one text per sample; counters go on
-where the phase before left them. Arithmetic is decimal, so that nothing drifts.
+A series is a list of runs (so many samples, each so much more than the one before), built
+phase by phase; counters go on where the phase before left them. Arithmetic is decimal, so that
+nothing drifts, and nothing is done per sample: a day at 30 s is still three runs.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -18,11 +19,13 @@ from generator.errors import RenderError
 STALE = "stale"
 MISSING = "_"
 
+_ZERO = Decimal(0)
 _RATE = re.compile(r"(-?[0-9.]+)/([smh])")
 _MOMENT = re.compile(r"now([+-][0-9.]+)")
 _RAMP = re.compile(r"ramp (-?[0-9.]+) ([+-]?[0-9.]+)/([smh])")
 _FLIP = re.compile(r"flip (-?[0-9.]+) (-?[0-9.]+)")
-_CONSTANT = re.compile(r"[+-]?(?:[0-9][0-9.]*(?:e[+-]?[0-9]+)?|Inf|NaN)", re.IGNORECASE)
+_CONSTANT = re.compile(r"[+-]?[0-9][0-9.]*(?:e[+-]?[0-9]+)?", re.IGNORECASE)
+_ODD = frozenset({"Inf", "+Inf", "-Inf", "NaN"})
 _SECONDS = {"s": Decimal(1), "m": Decimal(60), "h": Decimal(3600)}
 
 
@@ -34,6 +37,24 @@ class Phase:
     samples: int
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """*count* samples (1 or more). With a *text* each is that text, else first, first + rise, ..."""
+
+    count: int
+    first: Decimal = _ZERO
+    rise: Decimal = _ZERO
+    text: str = ""
+
+    def cut(self, at: int) -> tuple[Run, Run]:
+        """Return the samples before index *at* (0 < at < count) and those from it on."""
+        later = self.first + self.rise * at
+        return replace(self, count=at), replace(self, count=self.count - at, first=later)
+
+
+Series = tuple[Run, ...]
+
+
 def is_rate(notation: str) -> bool:
     """Whether *notation* describes a counter."""
     return bool(_RATE.fullmatch(notation))
@@ -41,63 +62,85 @@ def is_rate(notation: str) -> bool:
 
 def constant(notation: str) -> float | None:
     """Return the value of a constant gauge, None for every other notation."""
-    return float(notation) if _CONSTANT.fullmatch(notation) else None
+    if _CONSTANT.fullmatch(notation) or notation in _ODD:
+        return float(notation)
+    return None
 
 
 def scaled(notation: str, factor: int) -> str:
-    """Return *notation* with its rate or constant multiplied by *factor*; others unchanged."""
+    """Return *notation* with its rate multiplied by *factor*; others unchanged."""
     rate = _RATE.fullmatch(notation)
     if rate:
         return f"{plain(Decimal(rate.group(1)) * factor)}/{rate.group(2)}"
     return notation
 
 
-def expand(phases: Sequence[Phase], step: timedelta) -> list[str]:
+def expand(phases: Sequence[Phase], step: timedelta) -> Series:
     """
-    Return one text per sample for *phases* in order, *step* apart, the first at time 0.
+    Return the runs of *phases* in order, samples *step* apart, the first at time 0.
 
     Raises RenderError for a notation that the kit does not know.
     """
     seconds = Decimal(str(step.total_seconds()))
-    texts: list[str] = []
-    counter = Decimal(0)
+    runs: list[Run] = []
+    counter, index = _ZERO, 0
     for phase in phases:
-        for position in range(phase.samples):
-            time = seconds * len(texts)
-            rate = _RATE.fullmatch(phase.notation)
-            if rate:
-                counter += Decimal(rate.group(1)) * seconds / _SECONDS[rate.group(2)]
-                texts.append(plain(counter))
-            else:
-                texts.append(_sample(phase.notation, time, position, seconds))
-    return texts
+        if phase.samples <= 0:
+            continue
+        rate = _RATE.fullmatch(phase.notation)
+        if rate:
+            rise = Decimal(rate.group(1)) * seconds / _SECONDS[rate.group(2)]
+            runs.append(Run(phase.samples, counter + rise, rise))
+            counter += rise * phase.samples
+        else:
+            runs.extend(_runs(phase, index, seconds))
+        index += phase.samples
+    return tuple(runs)
 
 
-def _sample(notation: str, time: Decimal, position: int, step: Decimal) -> str:
+def _runs(phase: Phase, index: int, step: Decimal) -> Iterator[Run]:
+    notation, count = phase.notation, phase.samples
     if notation == "none":
-        return MISSING
-    if _CONSTANT.fullmatch(notation):
-        return notation
-    moment = _MOMENT.fullmatch(notation)
-    if moment:
-        return plain(time + Decimal(moment.group(1)))
-    flip = _FLIP.fullmatch(notation)
-    if flip:
-        return flip.group(1 + position % 2)
-    ramp = _RAMP.fullmatch(notation)
-    if ramp:
-        per_second = Decimal(ramp.group(2)) / _SECONDS[ramp.group(3)]
-        return plain(Decimal(ramp.group(1)) + per_second * step * position)
-    raise RenderError(f"unknown sample notation {notation!r}; alerts/kit.py lists them")
+        yield Run(count, text=MISSING)
+    elif notation in _ODD:
+        yield Run(count, text=notation)
+    elif _CONSTANT.fullmatch(notation):
+        yield Run(count, Decimal(notation))
+    elif moment := _MOMENT.fullmatch(notation):
+        yield Run(count, step * index + Decimal(moment.group(1)), step)
+    elif flip := _FLIP.fullmatch(notation):
+        yield from (Run(1, Decimal(flip.group(1 + position % 2))) for position in range(count))
+    elif ramp := _RAMP.fullmatch(notation):
+        rise = Decimal(ramp.group(2)) / _SECONDS[ramp.group(3)] * step
+        yield Run(count, Decimal(ramp.group(1)), rise)
+    else:
+        raise RenderError(f"unknown sample notation {notation!r}; alerts/kit.py lists them")
 
 
-def reset(texts: Sequence[str], at: int) -> list[str]:
+def put(series: Series, at: int, run: Run) -> Series:
+    """Return *series* with the one sample at index *at* replaced by *run* (a single sample)."""
+    before, after = _split(series, at)
+    _, rest = _split(after, 1)
+    return (*before, run, *rest)
+
+
+def reset(series: Series, at: int) -> Series:
     """Return counter samples that start again from zero at index *at*, as after a restart."""
-    base = Decimal(texts[at]) if texts[at] not in {STALE, MISSING} else Decimal(0)
-    return [
-        plain(Decimal(text) - base) if index >= at and text not in {STALE, MISSING} else text
-        for index, text in enumerate(texts)
-    ]
+    before, after = _split(series, at)
+    base = after[0].first
+    return (*before, *(run if run.text else replace(run, first=run.first - base) for run in after))
+
+
+def _split(series: Series, at: int) -> tuple[Series, Series]:
+    seen = 0
+    for position, run in enumerate(series):
+        if at <= seen:
+            return series[:position], series[position:]
+        if at < seen + run.count:
+            head, tail = run.cut(at - seen)
+            return (*series[:position], head), (tail, *series[position + 1 :])
+        seen += run.count
+    return series, ()
 
 
 def plain(value: Decimal) -> str:
@@ -106,53 +149,17 @@ def plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def compress(texts: Sequence[str]) -> str:
-    """Return *texts* in promtool's notation, runs of equal steps as `a+bxn`."""
-    return " ".join(_runs(texts))
+def write(series: Series) -> str:
+    """Return *series* in promtool's notation, runs as `a+bxn`."""
+    return " ".join(_written(run) for run in series)
 
 
-def _runs(texts: Sequence[str]) -> Iterable[str]:
-    index = 0
-    while index < len(texts):
-        text = texts[index]
-        if text in {STALE, MISSING} or constant(text) is None or "n" in text.lower():
-            end = index
-            while end + 1 < len(texts) and texts[end + 1] == text:
-                end += 1
-            count = end - index + 1
-            if text == MISSING and count > 1:
-                yield f"_x{count}"
-            else:
-                yield from [text] * count
-            index = end + 1
-            continue
-        end, difference = _run_end(texts, index)
-        yield _run(text, difference, end - index)
-        index = end + 1
-
-
-def _run_end(texts: Sequence[str], start: int) -> tuple[int, Decimal]:
-    """Return the last index of the longest run of equal differences from *start*, and the difference."""
-    difference = Decimal(0)
-    end = start
-    while end + 1 < len(texts) and _is_number(texts[end + 1]):
-        delta = Decimal(texts[end + 1]) - Decimal(texts[end])
-        if end > start and delta != difference:
-            break
-        difference = delta
-        end += 1
-    # Two samples are no run: the second may start a longer one.
-    if end == start + 1 and end + 1 < len(texts) and difference != 0:
-        return start, Decimal(0)
-    return end, difference
-
-
-def _is_number(text: str) -> bool:
-    return text not in {STALE, MISSING} and "n" not in text.lower()
-
-
-def _run(first: str, difference: Decimal, repeats: int) -> str:
-    if repeats == 0:
-        return first
-    sign = "-" if difference < 0 else "+"
-    return f"{first}{sign}{plain(abs(difference))}x{repeats}"
+def _written(run: Run) -> str:
+    if run.text:
+        if run.text == MISSING and run.count > 1:
+            return f"_x{run.count}"
+        return " ".join([run.text] * run.count)
+    if run.count == 1:
+        return plain(run.first)
+    sign = "-" if run.rise < 0 else "+"
+    return f"{plain(run.first)}{sign}{plain(abs(run.rise))}x{run.count - 1}"

@@ -8,8 +8,8 @@ what lives, proofs 1 to 3 and 6 are questions to this one answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from alerts.kit import Pack, Record
@@ -19,7 +19,7 @@ from generator.model import Catalog
 from generator.names import CADVISOR_KIND, EXPORTER_LABEL, SUBJECT_LABELS
 from generator.promql import Matcher, Selector
 from generator.scrape.jobs import Job, jobs, subject_labels
-from generator.software import Metric
+from generator.software import Kind, Metric
 
 _SCRAPED = frozenset({"job", "instance", *SUBJECT_LABELS, EXPORTER_LABEL, "probe"})
 _OF_TYPE = {"histogram": frozenset({"le"}), "summary": frozenset({"quantile"})}
@@ -50,11 +50,8 @@ class Universe:
         self._declared: dict[str, list[Declared]] = {}
         self._recorded: dict[str, frozenset[str]] = {}
         for job in self.jobs:
-            dropped = re.compile("|".join(job.drop)) if job.drop else None
-            for metric in job.kind.declares.values():
-                for name in metric.series_names:
-                    if not (dropped and dropped.fullmatch(name)):
-                        self._declared.setdefault(name, []).append(Declared(metric, job))
+            for kind in self._told_by(job):
+                self._declare(kind, job)
         self._subjects: dict[str, tuple[Mapping[str, str], ...]] = {}
         self._exists = lru_cache(maxsize=None)(self._look)
 
@@ -66,10 +63,40 @@ class Universe:
             self._recorded[record.name] = known | labels | frozenset(record.labels)
         self._exists.cache_clear()
 
-    def learn_packs(self, packs: Iterable[Pack]) -> None:
-        """Add the recorded series of *packs*."""
+    def _told_by(self, job: Job) -> Iterator[Kind]:
+        """Yield the kinds whose metrics *job* brings: its own, and those our exporters speak for."""
+        yield job.kind
+        for kind in self.catalog.kinds.values():
+            if kind.metrics and kind.metrics.exporter == job.kind.name and job.honor_labels:
+                yield kind
+
+    def _declare(self, kind: Kind, job: Job) -> None:
+        dropped = re.compile("|".join(job.drop)) if job.drop else None
+        for metric in kind.declares.values():
+            for name in metric.series_names:
+                if not (dropped and dropped.fullmatch(name)):
+                    self._declared.setdefault(name, []).append(Declared(metric, job))
+
+    def trim(self, packs: Iterable[Pack]) -> tuple[tuple[Pack, ...], tuple[str, ...]]:
+        """
+        Return *packs* without what can never give a result here, and the names of what was cut.
+
+        Learns the records that stay, pack by pack in order: a rule may build on earlier packs.
+        """
+        kept, cut = [], []
         for pack in packs:
-            self.learn(pack.records)
+            records = []
+            for record in pack.records:
+                if self.alive(record.expr):
+                    records.append(record)
+                    self.learn((record,))
+                else:
+                    cut.append(record.name)
+            alerts = tuple(alert for alert in pack.alerts if self.alive(alert.promql))
+            cut += [alert.name for alert in pack.alerts if alert not in alerts]
+            if records or alerts:
+                kept.append(replace(pack, records=tuple(records), alerts=alerts))
+        return tuple(kept), tuple(cut)
 
     def labels(self, name: str) -> frozenset[str] | None:
         """Return the names of all labels that series called *name* can carry; None if unknown."""
@@ -103,6 +130,11 @@ class Universe:
     def known(self, name: str) -> bool:
         """Whether any scraped kind declares *name*, or a rule records it, or Prometheus makes it."""
         return name in self._declared or name in self._recorded or name in BUILTIN_METRICS
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all series, sorted."""
+        return tuple(sorted({*self._declared, *self._recorded, *BUILTIN_METRICS}))
 
     def exists(self, selector: Selector) -> bool:
         """Whether some target exposes the selected metric under all the selector's label matchers."""

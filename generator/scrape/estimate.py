@@ -38,16 +38,23 @@ def estimate(catalog: Catalog, rules: int) -> Estimate:
     """Return the cost of scraping *catalog* and evaluating *rules* recording and alert rules."""
     series, rate = rules, rules / _EVALUATION_S
     for job in jobs(catalog):
-        count = _series(job, catalog)
+        count = expected_series(job, catalog)
         series += count
         rate += count / job.interval.total_seconds()
     kept = rate * catalog.platform.retention.metrics.total_seconds() * _BYTES_PER_SAMPLE
     return Estimate(series, rate, int(kept))
 
 
-def _series(job: Job, catalog: Catalog) -> int:
+def expected_series(job: Job, catalog: Catalog) -> int:
+    """Return how many series all targets of *job* together expose, about."""
     own = sum(target.series for target in job.targets)
     return own + _PER_SERVICE.get(job.name, 0) * len(catalog.services)
+
+
+def largest(job: Job, catalog: Catalog) -> int:
+    """Return about how many series the largest target of *job* exposes."""
+    per_service = _PER_SERVICE.get(job.name, 0) * len(catalog.services)
+    return max(target.series for target in job.targets) + per_service
 
 
 def check(catalog: Catalog, found: Estimate) -> list[Finding]:

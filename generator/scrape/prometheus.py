@@ -16,6 +16,7 @@ from generator.names import (
 )
 from generator.quantities import write_duration
 from generator.scrape import containers
+from generator.scrape.estimate import largest
 from generator.scrape.jobs import DEFAULT_INTERVAL, Job, Target, jobs
 from generator.yaml_write import dump_yaml
 
@@ -80,9 +81,7 @@ def job_config(job: Job, catalog: Catalog) -> dict[str, Any]:
         content["honor_labels"] = True
     if job.name == BLACKBOX_JOB:
         content["metrics_path"] = "/probe"
-    content["sample_limit"] = max(
-        _LEAST_LIMIT, _HEADROOM * max(target.series for target in job.targets)
-    )
+    content["sample_limit"] = max(_LEAST_LIMIT, _HEADROOM * largest(job, catalog))
     content["label_limit"] = _LABELS_MAX
     if job.credentials_file:
         content["authorization"] = {"credentials_file": job.credentials_file}

@@ -1,0 +1,186 @@
+"""
+The `tierwatch` command: generate, verify, diff, explain.
+
+Exit 0 when all is well, 1 when something was found, 2 when the input or the call is wrong.
+Other rooms' subcommands are imported only when they are called.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from generator import console
+from generator.errors import FindingsError, ObsError
+
+FINE, FOUND, WRONG = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line *arguments* (default: the process's) and return the exit status."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    if not hasattr(options, "run"):
+        parser.print_help()
+        return WRONG
+    try:
+        return int(options.run(options))
+    except FindingsError as error:
+        return _report_findings(error, as_json=getattr(options, "format", "text") == "json")
+    except ObsError as error:
+        console.error(str(error))
+        return WRONG
+    except BrokenPipeError:
+        # The reader (head, less) has gone; that is no mistake of anybody's.
+        sys.stderr.close()
+        return FINE
+    except KeyboardInterrupt:
+        return 130
+
+
+def _report_findings(error: FindingsError, *, as_json: bool) -> int:
+    from generator.summary import finding_data
+
+    if as_json:
+        found = [finding_data(finding) for finding in error.findings]
+        sys.stdout.write(json.dumps({"findings": found}, indent=2) + "\n")
+    else:
+        for finding in error.findings:
+            console.error(str(finding))
+        count = len(error.findings)
+        console.error(f"{count} {'problem' if count == 1 else 'problems'}; nothing was written")
+    return WRONG
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command."""
+    parser = argparse.ArgumentParser(
+        prog="tierwatch",
+        description="Turn one service catalog into a verified observability stack.",
+        epilog="Exit status: 0 fine, 1 something was found, 2 the input or the call is wrong.",
+    )
+    parser.add_argument("--version", action="version", version=f"tierwatch {_version()}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_generate(commands)
+    _add_verify(commands)
+    _add_diff(commands)
+    _add_explain(commands)
+    return parser
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("tierwatch")
+    except PackageNotFoundError:
+        return "unreleased"
+
+
+def _catalog_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--catalog", type=Path, default=Path("catalog"), metavar="DIR",
+        help="folder with platform.yml and the tier files (default: catalog)",
+    )  # fmt: skip
+    command.add_argument(
+        "--format",
+        choices=("text", "json"),
+        default="text",
+        help="text for people, json for machines",
+    )
+
+
+def _add_generate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "generate",
+        help="render a catalog into a folder",
+        description="Load the catalog, render every file, run the pure proofs, and write the folder. "
+        "Nothing is written when the catalog is wrong; what the folder held before stays.",
+    )
+    _catalog_option(command)
+    command.add_argument(
+        "--out", type=Path, default=Path("rendered"), metavar="DIR",
+        help="folder to write: new, empty, or written by tierwatch before (default: rendered)",
+    )  # fmt: skip
+    command.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; exit 1 if DIR differs from what the catalog gives",
+    )
+    command.set_defaults(run=_generate)
+
+
+def _generate(options: argparse.Namespace) -> int:
+    from generator.commands import generate
+
+    return generate(
+        options.catalog, options.out, check=options.check, as_json=options.format == "json"
+    )
+
+
+def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "verify",
+        help="prove that what a catalog gives works",
+        description="Render the catalog in memory, run all proofs and let promtool, amtool, Loki, Promtail "
+        "and the blackbox exporter judge the result. Writes nothing.",
+    )
+    _catalog_option(command)
+    command.add_argument(
+        "--require-tools",
+        action="store_true",
+        help="exit 1 when a judge is missing instead of saying so",
+    )
+    command.set_defaults(run=_verify)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from generator.commands import verify
+
+    return verify(
+        options.catalog, require_tools=options.require_tools, as_json=options.format == "json"
+    )
+
+
+def _add_diff(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "diff",
+        help="say what changes between two rendered folders",
+        description="Compare two rendered folders (or two catalogs) by meaning: alerts and thresholds, "
+        "targets, routes, boards. Exit 1 when they differ.",
+    )
+    command.add_argument("old", type=Path, metavar="OLD", help="rendered folder or catalog")
+    command.add_argument("new", type=Path, metavar="NEW", help="rendered folder or catalog")
+    command.add_argument("--format", choices=("text", "json"), default="text", help="text or json")
+    command.set_defaults(run=_diff)
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from generator.commands import diff
+
+    return diff(options.old, options.new, as_json=options.format == "json")
+
+
+def _add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser(
+        "explain",
+        help="print everything that follows from a service, kind, alert or tier",
+        description="Say where NAME comes from and what follows from it: targets, verdict, alerts with "
+        "their receivers, boards, log pipeline, remediation.",
+    )
+    command.add_argument("name", metavar="NAME", help="service, kind, alert or tier")
+    _catalog_option(command)
+    command.set_defaults(run=_explain)
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from generator.commands import explain
+
+    return explain(options.catalog, options.name, as_json=options.format == "json")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,43 @@
+"""Proof 10: no service without a verdict: something scrapes, probes or asks Docker about it."""
+
+from __future__ import annotations
+
+from generator.errors import Finding
+from generator.names import EXPORTER_LABEL
+from generator.promql import Matcher, Selector
+from generator.render import Rendered
+from datetime import timedelta
+
+
+def check(rendered: Rendered) -> list[Finding]:
+    """Return a finding per service whose kind's verdict no target tells."""
+    found: list[Finding] = []
+    for service in rendered.catalog.services:
+        kind = rendered.catalog.kinds[service.kind]
+        if kind.observer or service.oneshot:
+            continue
+        matchers = [Matcher("service", "=", service.name)]
+        if kind.verdict == "up":
+            matchers.append(Matcher(EXPORTER_LABEL, "=", ""))
+        selector = Selector(kind.verdict, tuple(matchers), "", timedelta(0))
+        if not rendered.universe.exists(selector):
+            found.append(
+                Finding(
+                    service.place,
+                    f"service {service.name!r} is watched by nobody: its kind {kind.name!r} is judged "
+                    f"by {kind.verdict!r} and no target exposes that for it",
+                    _cure(kind.verdict, kind.metrics.exporter if kind.metrics else ""),
+                    "watch",
+                )
+            )
+    return found
+
+
+def _cure(verdict: str, exporter: str) -> str:
+    if exporter:
+        return f"Add a service of kind {exporter!r} that observes it."
+    if verdict == "probe_success":
+        return "Add a service of kind 'blackbox-exporter'."
+    if verdict.startswith("agent_"):
+        return "Add a service of kind 'agents-exporter'."
+    return "Give it a kind whose verdict can be told here."

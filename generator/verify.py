@@ -1,0 +1,139 @@
+"""
+Let the real tools judge the rendered tree: promtool, amtool, Loki, Promtail, blackbox exporter.
+
+The tree is copied into a temporary folder with stub secrets, so nothing of the user's is
+touched. A tool that is missing is said so, never passed over in silence.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from alerts.routing_check import routing_cases
+from generator import toolbox
+from generator.errors import ToolError
+from generator.render import Rendered
+from generator.secrets_stub import stub_secrets
+
+_WORKERS = 2
+
+
+class Verdict(StrEnum):
+    """What became of one check."""
+
+    PROVEN = "proven"
+    FAILED = "failed"
+    UNPROVEN = "not proven"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One check by one tool; *detail* is the tool's own words when it failed, a cure when missing."""
+
+    check: str
+    tool: str
+    verdict: Verdict
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    name: str
+    tool: str
+    run: Callable[[Path, Path], Iterator[toolbox.Outcome]]
+    needs: tuple[str, ...]  # files of the tree; a check without its files does not apply
+
+
+def judge(rendered: Rendered) -> tuple[Judgement, ...]:
+    """Return one judgement per check that applies to *rendered*, in a fixed order."""
+    with tempfile.TemporaryDirectory(prefix="tierwatch-") as name:
+        folder = Path(name)
+        for artifact in rendered.artifacts:
+            path = folder / artifact.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(stub_secrets(artifact.text, folder / "secrets"), encoding="utf-8")
+        checks = [
+            check for check in _checks(rendered) if all((folder / n).exists() for n in check.needs)
+        ]
+        with ThreadPoolExecutor(max_workers=_WORKERS) as pool:
+            return tuple(pool.map(lambda check: _judge(check, folder), checks))
+
+
+def _judge(check: _Check, folder: Path) -> Judgement:
+    tool = toolbox.find(check.tool)
+    if tool is None:
+        detail = f"{check.tool} is missing, {toolbox.install_hint(check.tool)}"
+        return Judgement(check.name, check.tool, Verdict.UNPROVEN, detail)
+    try:
+        failures = [outcome.text.strip() for outcome in check.run(tool, folder) if not outcome.ok]
+    except ToolError as error:
+        return Judgement(check.name, check.tool, Verdict.FAILED, str(error))
+    if failures:
+        text = "\n".join(failures).replace(f"{folder}/", "")
+        return Judgement(check.name, check.tool, Verdict.FAILED, text)
+    return Judgement(check.name, check.tool, Verdict.PROVEN)
+
+
+def _checks(rendered: Rendered) -> tuple[_Check, ...]:
+    return (
+        _Check("unit tests of all rules", "promtool", _test_rules, ("prometheus/tests",)),
+        _Check("prometheus.yml", "promtool", _check_config, ("prometheus/prometheus.yml",)),
+        _Check("rule files", "promtool", _check_rules, ("prometheus/rules",)),
+        _Check("alertmanager.yml", "amtool", _check_alertmanager, ("alertmanager/alertmanager.yml",)),
+        _Check(
+            "routing table", "amtool",
+            lambda tool, folder: _check_routes(tool, folder, rendered),
+            ("alertmanager/alertmanager.yml",),
+        ),
+        _Check("blackbox.yml", "blackbox_exporter", _check_blackbox, ("blackbox/blackbox.yml",)),
+        _Check("Loki's config", "loki", _check_loki, ("loki/config.yml",)),
+        _Check("Promtail's config", "promtail", _check_promtail, ("promtail/config.yml",)),
+    )  # fmt: skip
+
+
+def _test_rules(tool: Path, folder: Path) -> Iterator[toolbox.Outcome]:
+    files = sorted((folder / "prometheus" / "tests").glob("*.yml"))
+    # promtool works through its files one by one; two of them use both cores.
+    halves = [files[start::_WORKERS] for start in range(_WORKERS)]
+    with ThreadPoolExecutor(max_workers=_WORKERS) as pool:
+        yield from pool.map(
+            lambda half: toolbox.run(tool, ["test", "rules", *half]), filter(None, halves)
+        )
+
+
+def _check_config(tool: Path, folder: Path) -> Iterator[toolbox.Outcome]:
+    yield toolbox.run(tool, ["check", "config", folder / "prometheus" / "prometheus.yml"])
+
+
+def _check_rules(tool: Path, folder: Path) -> Iterator[toolbox.Outcome]:
+    files = sorted((folder / "prometheus" / "rules").glob("*.yml"))
+    yield toolbox.run(tool, ["check", "rules", "--lint=all", "--lint-fatal", *files])
+
+
+def _check_alertmanager(tool: Path, folder: Path) -> Iterator[toolbox.Outcome]:
+    yield toolbox.run(tool, ["check-config", folder / "alertmanager" / "alertmanager.yml"])
+
+
+def _check_routes(tool: Path, folder: Path, rendered: Rendered) -> Iterator[toolbox.Outcome]:
+    config = folder / "alertmanager" / "alertmanager.yml"
+    for case in routing_cases(rendered.catalog, rendered.routed):
+        yield toolbox.run(tool, ["config", "routes", "test", f"--config.file={config}", *case])
+
+
+def _check_blackbox(tool: Path, folder: Path) -> Iterator[toolbox.Outcome]:
+    config = folder / "blackbox" / "blackbox.yml"
+    yield toolbox.run(tool, ["--config.check", f"--config.file={config}"])
+
+
+def _check_loki(tool: Path, folder: Path) -> Iterator[toolbox.Outcome]:
+    yield toolbox.run(tool, ["-verify-config", f"-config.file={folder / 'loki' / 'config.yml'}"])
+
+
+def _check_promtail(tool: Path, folder: Path) -> Iterator[toolbox.Outcome]:
+    config = folder / "promtail" / "config.yml"
+    yield toolbox.run(tool, ["-check-syntax", f"-config.file={config}"])
