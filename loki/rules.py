@@ -31,7 +31,7 @@ __all__ = ["CHECK", "RULES", "TENANT", "check_streams", "render", "rules"]
 
 TENANT = "fake"
 CHECK = "streams"
-_SOURCE = "loki/rulebook.py"
+_SOURCE = "loki/rulebook/"
 
 
 def rules(catalog: Catalog) -> tuple[LogRule, ...]:

@@ -42,25 +42,7 @@ def config(catalog: Catalog) -> dict[str, Any]:
     return {
         "auth_enabled": False,
         "server": {"http_listen_port": PORT, "grpc_listen_port": 9096, "log_level": "info"},
-        "common": {
-            "instance_addr": "127.0.0.1",
-            "path_prefix": DATA,
-            "replication_factor": 1,
-            "ring": {"kvstore": {"store": "inmemory"}},
-            "storage": {"filesystem": {"chunks_directory": f"{DATA}/chunks"}},
-        },
-        "schema_config": {
-            "configs": [
-                {
-                    # Before any line that can arrive; a later schema gets an entry of its own.
-                    "from": "2024-01-01",
-                    "store": "tsdb",
-                    "object_store": "filesystem",
-                    "schema": "v13",
-                    "index": {"prefix": "index_", "period": "24h"},
-                }
-            ]
-        },
+        **_storage(),
         "ingester": {
             "chunk_idle_period": "30m",
             # Lines may come an hour late (half of this): Promtail catches up after an outage.
@@ -81,6 +63,31 @@ def config(catalog: Catalog) -> dict[str, Any]:
         "limits_config": limits(catalog),
         "ruler": ruler(catalog),
         "analytics": {"reporting_enabled": False},
+    }
+
+
+def _storage() -> dict[str, Any]:
+    """Return where and in which form lines are kept: one process, one disk."""
+    return {
+        "common": {
+            "instance_addr": "127.0.0.1",
+            "path_prefix": DATA,
+            "replication_factor": 1,
+            "ring": {"kvstore": {"store": "inmemory"}},
+            "storage": {"filesystem": {"chunks_directory": f"{DATA}/chunks"}},
+        },
+        "schema_config": {
+            "configs": [
+                {
+                    # Before any line that can arrive; a later schema gets an entry of its own.
+                    "from": "2024-01-01",
+                    "store": "tsdb",
+                    "object_store": "filesystem",
+                    "schema": "v13",
+                    "index": {"prefix": "index_", "period": "24h"},
+                }
+            ]
+        },
     }
 
 
