@@ -12,7 +12,15 @@ MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 
 _EARLIER = tuple(count(ALWAYS_ON, f"1h offset {hours}h") + " >= 10" for hours in (1, 2, 3))
-_LOGS_FLOW = 'sum(count_over_time({service=~".+"} [15m])) > 0'
+_LOGS_FLOW = 'sum(count_over_time({service=~".+"} [15m]))'
+
+
+def _hour(ago: int, lines: int) -> Lines:
+    """Return lines spread over the hour that ended *ago* hours ago."""
+    return Lines(
+        text="working", count=lines, since=(ago + 1) * HOUR - MINUTE, until=ago * HOUR + MINUTE
+    )
+
 
 FLOOD = LogRule(
     name="LogFlood",
@@ -41,18 +49,13 @@ SILENT = LogRule(
     family="log-silence",
     summary="{{ $labels.service }} has logged nothing for an hour",
     description="It wrote at least ten lines in each of the three hours before ({{ $value | humanize }} in the last of them) and none since, while others still write. It hangs, lost its work, or logs elsewhere.",
-    fires=(
-        (
-            Lines(text="working", count=240, since=4 * HOUR - MINUTE, until=HOUR + MINUTE),
-            Lines(text="older", count=10, since=6 * HOUR, until=5 * HOUR),
-        ),
-    ),
+    fires=((_hour(3, 11), _hour(2, 11), _hour(1, 11)),),
     quiet=(
-        (
-            Lines(text="working", count=240, since=4 * HOUR - MINUTE, until=HOUR + MINUTE),
-            Lines(text="still here", count=1),
-        ),
-        (Lines(text="worked once", count=500, since=2 * HOUR - MINUTE, until=HOUR + MINUTE),),
+        (_hour(3, 240), _hour(2, 240), _hour(1, 240), Lines(text="still here", count=1)),
+        (_hour(3, 9), _hour(2, 240), _hour(1, 240)),
+        (_hour(3, 240), _hour(2, 9), _hour(1, 240)),
+        (_hour(3, 240), _hour(2, 240), _hour(1, 9)),
+        (_hour(1, 500),),
     ),
     group="silence",
 )

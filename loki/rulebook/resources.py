@@ -8,6 +8,8 @@ from alerts.kit import Severity
 from loki.kit import Lines, LogRule
 from loki.rulebook.patterns import matching
 
+MINUTE = timedelta(minutes=1)
+
 OUT_OF_MEMORY = LogRule(
     name="LogOutOfMemory",
     severity=Severity.WARNING,
@@ -35,6 +37,7 @@ OUT_OF_MEMORY = LogRule(
     quiet=(
         (Lines(text="memory usage is 87 % of 2 GiB", count=20, level="warning"),),
         (Lines(text='caller=metrics.go query="out of memory" status=200', count=5),),
+        (Lines(text="out of memory, long ago", count=3, since=20 * MINUTE, until=6 * MINUTE),),
     ),
 )
 
@@ -55,7 +58,10 @@ CONNECTIONS_REFUSED = LogRule(
         (Lines(text="connect ECONNREFUSED 172.20.0.3:5432", count=22, level="error"),),
         (Lines(text="dial tcp: lookup redis: no such host", count=22, level="warning"),),
     ),
-    quiet=((Lines(text="connect ECONNREFUSED 172.20.0.3:5432", count=19, level="error"),),),
+    quiet=(
+        (Lines(text="connect ECONNREFUSED 172.20.0.3:5432", count=19, level="error"),),
+        (Lines(text="connected to 172.20.0.3:5432", count=40),),
+    ),
 )
 
 
@@ -132,7 +138,10 @@ DEADLOCKS = LogRule(
     summary="{{ $labels.service }} broke {{ $value | humanize }} deadlocks in 30 minutes",
     description="Transactions wait for each other and the database ends one of them each time. Callers see errors and retry.",
     fires=((Lines(text="ERROR:  deadlock detected", count=4, level="error"),),),
-    quiet=((Lines(text="ERROR:  deadlock detected", count=3, level="error"),),),
+    quiet=(
+        (Lines(text="ERROR:  deadlock detected", count=3, level="error"),),
+        (Lines(text="ERROR:  duplicate key", count=40, level="error"),),
+    ),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -99,6 +100,34 @@ def test_rule_sees_what_it_must_and_nothing_else(
     seen = sorted(labels for labels in result if dict(labels)["service"] in known)
 
     assert seen == sorted(tuple(sorted(case.subject.items())) for case in own if case.fires)
+
+
+def mutants(expr: str) -> Iterator[str]:
+    """Yield wrong versions of *expr*: threshold moved up and down, comparison turned, pattern lost."""
+    for found in re.finditer(r" (>=?) (\d+)", expr):
+        head, tail = expr[: found.start()], expr[found.end() :]
+        threshold = int(found[2])
+        yield f"{head} {found[1]} {threshold * 1.2 + 1}{tail}"
+        yield f"{head} < {threshold + 0.5}{tail}"
+        if threshold:
+            yield f"{head} {found[1]} {threshold * 0.8}{tail}"
+    yield re.sub(r" \|[~=] `[^`]*`", "", expr)
+    yield re.sub(r"\[5m\]", "[30m]", expr)
+
+
+@pytest.mark.parametrize("name", [rule.name for rule in RULES if rule.scope is Scope.SERVICE])
+def test_cases_notice_a_wrong_rule(loki: Loki, base: int, catalog: Catalog, name: str) -> None:
+    """Whatever is changed in a rule's threshold, comparison or pattern, some case of its own fails."""
+    rule = next(rule for rule in rules(catalog) if rule.name == name)
+    own = {case.subject["service"]: case.fires for case in cases(rule)}
+    expected = {service for service, fires in own.items() if fires}
+    survived = []
+    for expr in set(mutants(rule.expr)) - {rule.expr}:
+        seen = {dict(labels)["service"] for labels in loki.vector(expr, base)}
+        if seen & own.keys() == expected:
+            survived.append(expr)
+
+    assert survived == []
 
 
 def test_silence_of_everything_is_seen(loki: Loki, base: int, catalog: Catalog) -> None:
