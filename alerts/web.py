@@ -41,11 +41,11 @@ def _errors(source: Source) -> tuple[Alert, ...]:
         summary="{{ $value | humanizePercentage }} of the requests to {{ $labels.service }} fail",
         description="""{{ $labels.service }} answers {{ $value | humanizePercentage }} of its requests
             with an error of its own (5xx).""",
-        fires=answered(source, "947/m", "53/m"),
-        quiet=answered(source, "953/m", "47/m"),
+        fires=answered(source, 947, 53),
+        quiet=answered(source, 953, 47),
         value=0.053,
         settle=WINDOW,
-        surge=answered(source, "947/m", "53000/m"),
+        surge=answered(source, 947, 53000),
     )
     severe = Alert(
         name="WebErrorRatioSevere",
@@ -59,11 +59,11 @@ def _errors(source: Source) -> tuple[Alert, ...]:
         summary="{{ $value | humanizePercentage }} of the requests to {{ $labels.service }} fail",
         description="""{{ $labels.service }} fails {{ $value | humanizePercentage }} of its requests
             (5xx): most who use it see errors now.""",
-        fires=answered(source, "740/m", "260/m"),
-        quiet=answered(source, "760/m", "240/m"),
+        fires=answered(source, 740, 260),
+        quiet=answered(source, 760, 240),
         value=0.26,
         settle=WINDOW,
-        surge=answered(source, "740/m", "26000/m"),
+        surge=answered(source, 740, 26000),
     )
     return high, severe
 
@@ -84,11 +84,11 @@ def _latency(source: Source) -> Alert:
         summary="{{ $labels.service }} takes {{ $value | humanizeDuration }} to answer",
         description="""5 % of the requests to {{ $labels.service }} take longer than
             {{ $value | humanizeDuration }}.""",
-        fires=took(source, "87.5/s", "100/s") | answered(source, "100/s", "0/s"),
-        quiet=took(source, "93.75/s", "100/s") | answered(source, "100/s", "0/s"),
+        fires=took(source, "87.5/s", "100/s") | answered(source, 6000, 0),
+        quiet=took(source, "93.75/s", "100/s") | answered(source, 6000, 0),
         value=6.5,
         settle=WINDOW,
-        surge=took(source, "90/s", "10000/s") | answered(source, "100/s", "0/s"),
+        surge=took(source, "90/s", "10000/s") | answered(source, 6000, 0),
     )
 
 
@@ -106,8 +106,8 @@ def _dropped(source: Source) -> Alert:
         summary="{{ $labels.service }} gets {{ $value | humanizePercentage }} of the requests it got an hour ago",
         description="""{{ $labels.service }} gets only {{ $value | humanizePercentage }} of the requests
             of an hour ago: callers cannot reach it, or gave up.""",
-        fires=answered(source, "108/m", "0/m"),
-        quiet=answered(source, "600/m", "0/m"),
+        fires=answered(source, 108, 0),
+        quiet=answered(source, 600, 0),
         value=0.18,
         tight=False,
         settle=timedelta(minutes=12),

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from alerts.kit import Record
+from alerts.kit import Record, number
 from generator.model import Catalog
 
 RATE = "service:web_requests:rate10m"
@@ -101,10 +101,8 @@ def records(found: tuple[Source, ...]) -> tuple[Record, ...]:
         return ()
     timed = tuple(source for source in found if source.latency)
     made = [
-        _record(RATE, found, _rate, lambda source: _answered(source, "16.5/s", "0/s"), 16.5),
-        _record(
-            ERROR_RATIO, found, _ratio, lambda source: _answered(source, "16.5/s", "16.5/s"), 0.5
-        ),
+        _record(RATE, found, _rate, lambda source: answered(source, 990, 0), 16.5),
+        _record(ERROR_RATIO, found, _ratio, lambda source: answered(source, 990, 990), 0.5),
     ]
     if timed:
         made.append(
@@ -122,10 +120,10 @@ def _record(
 ) -> Record:
     """Return a rule over all sources, proven with one service per source that has *value*."""
     inputs, expect = {}, {}
-    for number, source in enumerate(found):
+    for place, source in enumerate(found):
         for series, notation in samples(source).items():
-            inputs[series.replace("{", f'{{service="s{number}",', 1)] = notation
-        expect[f'{name}{{service="s{number}"}}'] = value
+            inputs[series.replace("{", f'{{service="s{place}",', 1)] = notation
+        expect[f'{name}{{service="s{place}"}}'] = value
     return Record(
         name=name,
         expr="\nor\n".join(expression(source) for source in found),
@@ -154,25 +152,16 @@ def _p95(source: Source) -> str:
     return f"(histogram_quantile(0.95, {buckets}) >= 0)"
 
 
-def answered(source: Source, good: str, bad: str) -> dict[str, str]:
-    """Return samples of an application that answers *good* requests with 200 and *bad* ones with 500."""
+def answered(source: Source, good: float, bad: float) -> dict[str, str]:
+    """Return samples of an application that answers *good* requests per minute well and fails *bad* ones."""
     if source.errors != source.requests:
-        labels = source.labels % "any"
-        return {
-            f'{source.requests}{{kind="{source.kind}",{labels}}}': good,
-            f'{source.errors}{{kind="{source.kind}",agent="ollama",error_type="timeout"}}': bad,
-        }
+        failed = f'{source.errors}{{kind="{source.kind}",agent="ollama",error_type="timeout"}}'
+        every = f'{source.requests}{{kind="{source.kind}",{source.labels % "any"}}}'
+        return {every: f"{number(good + bad)}/m", failed: f"{number(bad)}/m"}
     return {
-        f'{source.requests}{{kind="{source.kind}",{source.labels % status}}}': notation
-        for status, notation in (("200", good), ("500", bad))
+        f'{source.requests}{{kind="{source.kind}",{source.labels % status}}}': f"{number(rate)}/m"
+        for status, rate in (("200", good), ("500", bad))
     }
-
-
-def _answered(source: Source, good: str, bad: str) -> dict[str, str]:
-    """As `answered`; where errors are counted apart, requests hold both, so that the ratio is one half."""
-    if source.errors != source.requests and bad != "0/s":
-        return answered(source, "33/s", bad)
-    return answered(source, good, bad)
 
 
 def took(source: Source, below: str, every: str) -> dict[str, str]:

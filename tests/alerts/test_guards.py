@@ -1,0 +1,315 @@
+"""
+Guards of alerts: situations that look like the fault and are none, or are the fault in disguise.
+
+The generated tests show threshold, hold and missed scrapes; these show what each `where` is for.
+promtool is the judge. Every case runs for three hours, longer than any window and hold here.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alerts import packs
+from alerts.kit import Pack
+from generator import promql, rules, ruletests, toolbox
+from generator.catalog import load_catalog
+from generator.kinds.load import load_kinds
+from generator.model import Catalog
+from generator.names import CATALOG_INFO
+from generator.yaml_write import dump_yaml
+
+ROOT = Path(__file__).parents[2]
+INFO = CATALOG_INFO + '{service="s",tier="t",kind="k",profile="default",owner="o"}'
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A situation of service `s`: series in promtool's notation, and whether the alert must fire."""
+
+    name: str
+    pack: str
+    alert: str
+    series: Mapping[str, str]
+    fires: bool = False
+
+
+CASES = (
+    Case(
+        "an idle site whose few requests all fail is no error ratio",
+        "web",
+        "WebErrorRatioSevere",
+        {'http_requests_total{service="s",kind="fastapi",status="500"}': "0+2x360"},
+    ),
+    Case(
+        "an application whose first counter stands still is judged by the next one",
+        "web",
+        "WebErrorRatioSevere",
+        {
+            'jarvis_requests_total{service="s",kind="fastapi",status_code="200"}': "7+0x360",
+            'sutazai_api_requests_total{service="s",kind="fastapi",status="200"}': "0+60x360",
+            'sutazai_api_requests_total{service="s",kind="fastapi",status="500"}': "0+60x360",
+        },
+        fires=True,
+    ),
+    Case(
+        "a gateway whose few requests all fail is no error ratio",
+        "kong",
+        "KongErrorRatioHigh",
+        {'kong_http_requests_total{service="s",exported_service="a",code="503"}': "0+2x360"},
+    ),
+    Case(
+        "workflows that all fail have no counter of successes and still alert",
+        "web",
+        "N8nExecutionsFailing",
+        {'n8n_workflow_failed_total{service="s"}': "0+1x360"},
+        fires=True,
+    ),
+    Case(
+        "flows that all fail have one counter of four and still alert",
+        "web",
+        "FlowisePredictionsFailing",
+        {
+            'agentflow_prediction_internal{service="s",status="failure"}': "0+1x360",
+            'flowise_version_info{service="s",version="3.1.3"}': "1x360",
+        },
+        fires=True,
+    ),
+    Case(
+        "a full cache that evicts is where a cache lives",
+        "redis",
+        "RedisMemoryNearLimit",
+        {
+            'redis_memory_used_bytes{service="s"}': "99x360",
+            'redis_memory_max_bytes{service="s"}': "100x360",
+            'redis_instance_info{service="s",maxmemory_policy="allkeys-lru"}': "1x360",
+        },
+    ),
+    Case(
+        "without maxmemory there is no limit to be near",
+        "redis",
+        "RedisMemoryNearLimit",
+        {
+            'redis_memory_used_bytes{service="s"}': "99x360",
+            'redis_memory_max_bytes{service="s"}': "0x360",
+            'redis_instance_info{service="s",maxmemory_policy="noeviction"}': "1x360",
+        },
+    ),
+    Case(
+        "a primary has no lag, whatever the exporter says",
+        "postgres",
+        "PostgresReplicationLag",
+        {
+            'pg_replication_lag_seconds{service="s"}': "9000x360",
+            'pg_replication_is_replica{service="s"}': "0x360",
+        },
+    ),
+    Case(
+        "a small table may be mostly dead",
+        "postgres",
+        "PostgresDeadTuplesHigh",
+        {
+            'pg_stat_user_tables_n_dead_tup{service="s",datname="a",relname="r"}': "90000x360",
+            'pg_stat_user_tables_n_live_tup{service="s",datname="a",relname="r"}': "10x360",
+        },
+    ),
+    Case(
+        "a database that does not answer is down, not empty",
+        "postgres",
+        "PostgresEmpty",
+        {'pg_up{service="s"}': "0x360"},
+    ),
+    Case(
+        "a job that rolls back twice an hour is no trend",
+        "postgres",
+        "PostgresRollbackRatioHigh",
+        {
+            'pg_stat_database_xact_rollback{service="s",datname="a"}': "0+1x360",
+            'pg_stat_database_xact_commit{service="s",datname="a"}': "0+1x360",
+        },
+    ),
+    Case(
+        "a list of models that failed says nothing about missing ones",
+        "ollama",
+        "OllamaExpectedModelMissing",
+        {
+            'ollama_up{service="s"}': "1x360",
+            'ollama_endpoint_up{service="s",endpoint="tags"}': "0x360",
+            'ollama_model_expected{service="s",model="m"}': "1x360",
+        },
+    ),
+    Case(
+        "an Ollama that is down is ServiceDown, not a dead generation to restart twice",
+        "ollama",
+        "OllamaGenerationDead",
+        {'ollama_up{service="s"}': "0x360", 'ollama_probe_success{service="s",model="m"}': "0x360"},
+    ),
+    Case(
+        "a model without any VRAM runs on the CPU by design",
+        "ollama",
+        "OllamaModelPartlyOnCpu",
+        {
+            'ollama_model_vram_bytes{service="s",model="m"}': "0x360",
+            'ollama_model_memory_bytes{service="s",model="m"}': "6000x360",
+        },
+    ),
+    Case(
+        "nobody probes generation while no model is loaded",
+        "ollama",
+        "OllamaNotProbed",
+        {
+            'ollama_probe_last_run_timestamp_seconds{service="s",model="m"}': "0x360",
+            'ollama_models_loaded{service="s"}': "0x360",
+        },
+    ),
+    Case(
+        "an Ollama that answers nowhere has not moved",
+        "ollama",
+        "OllamaPortDrift",
+        {
+            'ollama_port_answering{service="s"}': "0x360",
+            'ollama_port_expected{service="s"}': "11434x360",
+        },
+    ),
+    Case(
+        "a broker without messages needs no consumer",
+        "rabbitmq",
+        "RabbitmqNoConsumers",
+        {
+            'rabbitmq_consumers{service="s"}': "0x360",
+            'rabbitmq_queue_messages_ready{service="s"}': "0x360",
+        },
+    ),
+    Case(
+        "a summary without a sample is NaN and slow to nobody",
+        "consul",
+        "ConsulCommitSlow",
+        {'consul_raft_commitTime{service="s",quantile="0.99"}': " ".join(["NaN"] * 361)},
+    ),
+    Case(
+        "a Consul whose agent is down is ServiceDown, not a lost leader",
+        "consul",
+        "ConsulNoLeader",
+        {
+            'probe_success{service="s",kind="consul"}': "0x360",
+            'up{service="s",kind="consul"}': "0x360",
+        },
+    ),
+    Case(
+        "a graph database with both doors shut is ServiceDown",
+        "neo4j",
+        "Neo4jBoltDead",
+        {
+            'probe_success{service="s",kind="neo4j",probe="bolt"}': "0x360",
+            'probe_success{service="s",kind="neo4j",probe="http"}': "0x360",
+        },
+    ),
+    Case(
+        "a container without a limit cannot run into it",
+        "qdrant",
+        "QdrantMemoryWillRunOut",
+        {
+            'container_memory_working_set_bytes{service="s",kind="qdrant"}': "1000+1000x360",
+            'container_spec_memory_limit_bytes{service="s",kind="qdrant"}': "0x360",
+        },
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    """The shipped catalog with every built-in kind in use, so that no alert is left out."""
+    kinds, _ = load_kinds()
+    return replace(load_catalog(ROOT / "catalog"), kinds=kinds)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_guard_tells_the_fault_from_what_looks_like_it(
+    case: Case, catalog: Catalog, tmp_path: Path
+) -> None:
+    """After three hours of the situation the alert fires exactly if the situation is the fault."""
+    pack = packs.build(case.pack, catalog)
+    series = {INFO: "1x360", **case.series}
+    look = {
+        "expr": f'count(ALERTS{{alertname="{case.alert}", alertstate="firing", service="s"}})',
+        "eval_time": "3h",
+        "exp_samples": [{"labels": "{}", "value": 1}] if case.fires else [],
+    }
+    group: dict[str, Any] = {
+        "interval": "30s",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "promql_expr_test": [look],
+    }
+    assert case.alert in {alert.name for alert in pack.alerts}
+    assert _judge(pack, catalog, [group], tmp_path) == (0, "")
+
+
+@pytest.mark.parametrize("kind", ["fastapi", "flowise", "n8n", "ollama-integration", "streamlit"])
+def test_the_web_pack_of_one_kind_uses_only_its_metrics(
+    kind: str, catalog: Catalog, tmp_path: Path
+) -> None:
+    """A catalog with a single sort of web application gets alerts that this sort can fire."""
+    alone = replace(catalog, kinds={kind: catalog.kinds[kind]})
+    pack = packs.build("web", alone)
+    declared = {
+        name for metric in catalog.kinds[kind].declares.values() for name in metric.series_names
+    }
+    declared |= {record.name for record in pack.records}
+    expressions = [record.expr for record in pack.records] + [
+        alert.condition for alert in pack.alerts
+    ]
+    used = {name for expression in expressions for name in promql.metrics(expression)}
+    assert set() == used - declared
+    assert _judge_own(pack, alone, tmp_path) == (0, "")
+
+
+def test_the_enterprise_alerts_of_neo4j_pass_their_own_proof(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    """Alerts that the shipped catalog does not use are tested as all others are."""
+    pack = packs.build("neo4j", catalog)
+    assert [alert.name for alert in pack.alerts] == [
+        "Neo4jBoltDead",
+        "Neo4jHttpDead",
+        "Neo4jBoltUnsteady",
+        "Neo4jPageCacheHitRatioLow",
+        "Neo4jBoltThreadsBusy",
+        "Neo4jBoltConnectionChurn",
+    ]
+    assert _judge_own(pack, catalog, tmp_path) == (0, "")
+
+
+def _judge(
+    pack: Pack, catalog: Catalog, groups: list[dict[str, Any]], folder: Path
+) -> tuple[int, str]:
+    """Return promtool's exit status and complaints about *pack* under the test *groups*."""
+    (rule_file,) = rules.render((pack,), catalog)
+    (folder / "rules.yml").write_text(rule_file.text)
+    content = {"rule_files": ["rules.yml"], "evaluation_interval": "30s", "tests": groups}
+    test = folder / "test.yml"
+    test.write_text(dump_yaml(content, "tests/alerts/test_guards.py"))
+    return _promtool(test)
+
+
+def _judge_own(pack: Pack, catalog: Catalog, folder: Path) -> tuple[int, str]:
+    """Return promtool's exit status and complaints about *pack* under its generated tests."""
+    tests = ruletests.pack_tests(pack, catalog)
+    for artifact in (*rules.render((pack,), catalog), *tests):
+        path = folder / artifact.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(artifact.text)
+    return _promtool(*(folder / artifact.path for artifact in tests))
+
+
+def _promtool(*tests: Path) -> tuple[int, str]:
+    promtool = toolbox.find("promtool")
+    assert promtool, toolbox.install_hint("promtool")
+    done = subprocess.run(
+        [promtool, "test", "rules", *tests], capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stderr
