@@ -155,7 +155,7 @@ def _short_keeps(catalog: Catalog, alerts: Sequence[RoutedAlert]) -> list[Findin
                 )
                 ends[alert.name] = max(slowest, default=timedelta(0)) + alert.keep
         if ends and max(ends.values()) > keep:
-            last = max(sorted(ends), key=ends.__getitem__)
+            last = max(ends, key=ends.__getitem__)
             found.append(
                 _finding(
                     f"alert {SERVICE_DOWN!r} of {root!r} is kept {int(keep.total_seconds())} s after"

@@ -90,9 +90,17 @@ def _loudest(catalog: Catalog, people: Sequence[Node]) -> str:
     return page if page in used else next(iter(used), NOBODY)
 
 
+def _can_tell(catalog: Catalog) -> bool:
+    """Return whether the catalog names any way at all to reach a person."""
+    default = addressee(catalog, catalog.platform.default_owner)
+    return bool(channels(catalog, default) or catalog.platform.notify.webhook_url)
+
+
 def _machinery(catalog: Catalog, alerts: Sequence[RoutedAlert]) -> Iterator[Node]:
     restart = Remedy.RESTART.value
-    quiet = (Severity.INFO.value, Severity.NONE.value)
+    quiet: tuple[str, ...] = (Severity.INFO.value, Severity.NONE.value)
+    if not _can_tell(catalog):
+        quiet = tuple(severity.value for severity in Severity)
     if any(alert.name == WATCHDOG for alert in alerts):
         beats = bool(catalog.platform.notify.heartbeat_url)
         to = _HEARTBEAT if beats else {"receiver": NOBODY}
@@ -155,7 +163,7 @@ def _people(
             if tiers is None or subject.tier in tiers:
                 owners.setdefault(addressee(catalog, subject.owner), set()).add(subject.owner)
     default = addressee(catalog, catalog.platform.default_owner)
-    if not owners or not (channels(catalog, default) or catalog.platform.notify.webhook_url):
+    if not owners or not _can_tell(catalog):
         return
     main = default if default in owners else min(owners)
     manner = node["receiver"]

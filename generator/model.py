@@ -18,6 +18,9 @@ from generator.errors import Place
 from generator.software import Kind, Probe
 from generator.names import DEFAULT_PROFILE
 
+# How long the alerts of a tier keep firing after it recovered, so that they do not flap.
+TIER_KEEP = timedelta(minutes=2)
+
 
 @dataclass(frozen=True, slots=True)
 class Size:
@@ -268,14 +271,16 @@ class Catalog:
         For each service, how long its ServiceDown keeps firing after it healed (`keep_firing_for`).
 
         Zero without hard dependants; else long enough for each of them to recover and for its own
-        ServiceDown to end, so that no dependant's alert outlives the root that inhibits it.
+        ServiceDown and the alerts of its tier to end, so that nothing outlives the root that
+        inhibits it.
         """
         keeps: dict[str, timedelta] = {}
         # Fewest dependants first: a dependant's dependants are a true subset of its root's.
         for name in sorted(self.hard_dependants, key=lambda name: len(self.hard_dependants[name])):
             dependants = self.hard_dependants[name]
             waits = (
-                keeps[dependant] + self.by_name[dependant].recovery for dependant in dependants
+                max(keeps[dependant], TIER_KEEP) + self.by_name[dependant].recovery
+                for dependant in dependants
             )
             keeps[name] = max(waits, default=timedelta(0))
         return keeps
