@@ -1,0 +1,180 @@
+"""The files for exporters and remediator: what they hold, and that both validators accept them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from generator import contracts
+from generator.model import Catalog
+from generator.probe_targets import docker_address, span
+
+_ROOT = Path(__file__).parent.parent.parent
+
+
+def _schema(path: str) -> dict[str, Any]:
+    room = path.partition("/")[0]
+    text = (_ROOT / room / "config.schema.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+@pytest.mark.parametrize("room", ["exporters", "remediation"])
+def test_the_schemas_are_schemas_and_explain_every_key(room: str) -> None:
+    """Each schema is valid draft 2020-12, refuses unknown keys, and says what every key means."""
+    schema = _schema(room)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    silent, open_ended = [], []
+
+    def walk(node: Any, path: str) -> None:
+        if not isinstance(node, dict):
+            return
+        if node.get("type") == "object" and node.get("additionalProperties") is not False:
+            open_ended.append(path)
+        for key, value in node.get("properties", {}).items():
+            target = (
+                schema["$defs"][value["$ref"].removeprefix("#/$defs/")]
+                if "$ref" in value
+                else value
+            )
+            if "description" not in value and "title" not in target:
+                silent.append(f"{path}.{key}")
+        for key, value in node.items():
+            walk(value, f"{path}.{key}")
+
+    walk(schema, room)
+    assert [] == silent
+    assert [] == open_ended
+
+
+def test_the_files_follow_their_schemas(catalog: Catalog, platform: Catalog) -> None:
+    """The public validator has nothing to say about any file of the shop or the platform."""
+    problems = [
+        (artifact.path, error.json_path, error.message)
+        for artifact in (*contracts.render(catalog), *contracts.render(platform))
+        for error in jsonschema.Draft202012Validator(_schema(artifact.path)).iter_errors(
+            yaml.safe_load(artifact.text)
+        )
+    ]
+
+    assert [] == problems
+
+
+@pytest.mark.parametrize(
+    "path", ["exporters/ollama.yml", "exporters/agents.yml", "remediation/config.yml"]
+)
+def test_the_shop_gives_these_files(
+    catalog: Catalog, golden: Callable[[str, str], None], path: str
+) -> None:
+    """Each file of the shop is, to the byte, what was last read and agreed on."""
+    by_path = {artifact.path: artifact.text for artifact in contracts.render(catalog)}
+
+    golden(path.replace("/", "-"), by_path[path])
+
+
+def test_files_without_a_reader_are_left_out(catalog: Catalog) -> None:
+    """A catalog gets a file only for the processes it runs: the shop has no hardware exporter."""
+    assert ["exporters/ollama.yml", "exporters/agents.yml", "remediation/config.yml"] == [
+        artifact.path for artifact in contracts.render(catalog)
+    ]
+    bare = replace(
+        catalog, services=tuple(s for s in catalog.services if s.name in ("postgres", "backend"))
+    )
+    assert () == contracts.render(bare)
+
+
+def test_every_container_of_the_platform_is_watched_once(platform: Catalog) -> None:
+    """Agents and hardware exporter know each container of the catalog, the remediator each service."""
+    files = contracts.contents(platform)
+    names = [service.name for service in platform.services]
+
+    assert names == [t["service"] for t in files["exporters/agents.yml"]["targets"]]
+    assert names == [t["service"] for t in files["exporters/hardware.yml"]["targets"]]
+    assert names == [s["name"] for s in files["remediation/config.yml"]["services"]]
+
+
+def test_agents_are_asked_by_the_agents_exporter_and_nobody_else(platform: Catalog) -> None:
+    """Exactly the services with a probe whose kind names the agents exporter are asked over HTTP."""
+    asked = {
+        target["service"]
+        for target in contracts.contents(platform)["exporters/agents.yml"]["targets"]
+        if target["probe"] != "container"
+    }
+
+    assert asked == {
+        service.name
+        for service in platform.services
+        if service.probes and platform.kinds[service.kind].prober == "agents"
+    }
+    assert len(asked) > 10
+
+
+def test_the_platforms_modes_are_those_of_the_design(platform: Catalog) -> None:
+    """Tier 1 waits for a human, tiers 2 to 9 act; remediator, its proxy and the stack's heart never."""
+    config = contracts.contents(platform)["remediation/config.yml"]
+
+    assert ["approve"] + ["act"] * 8 == [tier["mode"] for tier in config["tiers"]]
+    assert [
+        "alertmanager", "docker-socket-proxy", "prometheus", "remediator",
+        "remediator-socket-proxy",
+    ] == config["never_restart"]  # fmt: skip
+
+
+def test_the_catalog_overrules_the_defaults_key_by_key(catalog: Catalog) -> None:
+    """One budget and one storm limit given: all others keep their cautious defaults."""
+    own = MappingProxyType(
+        {
+            "budgets": {"tier": {"per_hour": 5}},
+            "storm": {"cooldown": "1h30m"},
+            "never_restart": ["postgres"],
+        }
+    )
+    changed = replace(catalog, platform=replace(catalog.platform, remediation=own))
+    config = contracts.contents(changed)["remediation/config.yml"]
+
+    assert [{"window": "1h", "limit": 5}, {"window": "24h", "limit": 7}] == config["budgets"][
+        "tier"
+    ]
+    assert [{"window": "1h", "limit": 3}, {"window": "24h", "limit": 7}] == config["budgets"][
+        "service"
+    ]
+    assert {
+        "roots": 3, "share": 0.5, "tiers": 2, "window": "5m", "cooldown": "90m", "grace": "10m",
+    } == config["storm"]  # fmt: skip
+    assert "postgres" in config["never_restart"]
+    assert [] == contracts.check(changed)
+
+
+def test_reading_and_restarting_go_through_their_own_proxies(catalog: Catalog) -> None:
+    """The remediator restarts through what it cannot do without, and reads through the other."""
+    assert ["tcp://docker-proxy:2375", "tcp://restart-proxy:2375", "tcp://docker-proxy:2375"] == [
+        docker_address(catalog, "remediator", hard=False),
+        docker_address(catalog, "remediator", hard=True),
+        docker_address(catalog, "agents-exporter"),
+    ]
+    bare = replace(catalog, services=catalog.services[:2])
+    assert docker_address(bare, "remediator", hard=True) == "unix:///var/run/docker.sock"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (timedelta(0), "0s"),
+        (timedelta(milliseconds=1500), "1500ms"),
+        (timedelta(seconds=90), "90s"),
+        (timedelta(minutes=90), "90m"),
+        (timedelta(days=14), "14d"),
+    ],
+)
+def test_spans_have_one_unit(value: timedelta, text: str) -> None:
+    """Durations are written in the largest unit that divides them, as the schemas demand."""
+    assert text == span(value)
