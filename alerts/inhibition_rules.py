@@ -78,7 +78,7 @@ def _worlds(
     down: Sequence[Service], members: Sequence[Service]
 ) -> Iterator[tuple[Sequence[Service], Sequence[Service]]]:
     """Yield who is down and who counts, with the services behind profiles and without."""
-    if len(down) < 2:  # noqa: PLR2004 - both tier alerts want two
+    if len(down) < 2:
         return
     lasting = [member for member in members if not member.oneshot]
     yield down, lasting

@@ -59,7 +59,9 @@ def records(kinds: Mapping[str, object]) -> tuple[Record, ...]:
 
 
 def _record(name: str, sources: list[tuple[str, Source]], *, failed: bool) -> Record:
-    parts, inputs, expect = [], {}, {}
+    parts: list[str] = []
+    inputs: dict[str, str] = {}
+    expect: dict[str, float] = {}
     for number, (kind, source) in enumerate(sources):
         matcher = f", {source.failed}" if failed else ""
         parts.append(f'sum by (service) (rate({source.metric}{{kind="{kind}"{matcher}}}[5m]))')

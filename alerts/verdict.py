@@ -149,7 +149,9 @@ def _healthy(catalog: Catalog) -> Record:
     for kind in catalog.kinds.values():
         if not kind.observer:
             by_metric.setdefault(kind.verdict, []).append(kind.name)
-    parts, inputs, expect = [], {}, {}
+    parts: list[str] = []
+    inputs: dict[str, str] = {}
+    expect: dict[str, float] = {}
     for metric, kinds in sorted(by_metric.items()):
         parts.append(_verdict(metric, sorted(kinds)))
         inputs |= _verdict_inputs(metric, kinds[0])

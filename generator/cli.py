@@ -134,6 +134,7 @@ def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         action="store_true",
         help="exit 1 when a judge is missing instead of saying so",
     )
+    command.add_argument("--pack", default="", help="judge only the rules of this alert pack")
     command.set_defaults(run=_verify)
 
 
@@ -141,7 +142,10 @@ def _verify(options: argparse.Namespace) -> int:
     from generator.commands import verify
 
     return verify(
-        options.catalog, require_tools=options.require_tools, as_json=options.format == "json"
+        options.catalog,
+        pack=options.pack,
+        require_tools=options.require_tools,
+        as_json=options.format == "json",
     )
 
 

@@ -38,14 +38,18 @@ def generate(catalog: Path, out: Path, *, check: bool, as_json: bool) -> int:
     return FOUND if findings or drifted else FINE
 
 
-def verify(catalog: Path, *, require_tools: bool, as_json: bool) -> int:
-    """Render *catalog* in memory and let everything judge it."""
+def verify(catalog: Path, *, pack: str, require_tools: bool, as_json: bool) -> int:
+    """Render *catalog* in memory and let everything judge it; with *pack* only that pack's rules."""
     from generator import summary
     from generator.verify import Verdict, judge
 
     rendered, findings = _rendered(catalog)
+    names = [each.name for each in rendered.packs]
+    if pack and pack not in names:
+        console.error(f"no pack is called {pack!r} here. Packs: {', '.join(names)}.")
+        return WRONG
     console.progress("asking promtool, amtool, Loki, Promtail ...")
-    judgements = judge(rendered)
+    judgements = judge(rendered, pack)
     console.done()
     if as_json:
         _print_json(summary.data(rendered, findings, judgements=judgements))
@@ -119,8 +123,10 @@ def _say_left_out(rendered: Rendered) -> None:
     if rendered.left_out:
         console.say(
             [
-                f"  {len(rendered.left_out)} alerts and rules left out: nothing here exports what they need "
-                "(`--format json` lists them)"
+                (
+                    f"  {len(rendered.left_out)} alerts and rules left out: nothing here exports what they need "
+                    "(`--format json` lists them)"
+                )
             ]
         )
 

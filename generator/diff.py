@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,7 +148,7 @@ def _expression(old: str, new: str, *, percent: bool) -> Iterator[str]:
             )
 
 
-def _said(text: str, percent: bool) -> str:  # noqa: FBT001
+def _said(text: str, percent: bool) -> str:
     return f"{float(text) * 100:g}" if percent else text
 
 
@@ -164,13 +164,13 @@ def _targets(stack: Stack) -> dict[str, str]:
 
 
 def _routes(stack: Stack) -> dict[str, str]:
-    table = _yaml(stack, "alertmanager/routing.yml")
-    rows = table.get("rows", table.get("routes", ())) if isinstance(table, dict) else table
+    """Return the receivers by alert and `tier/owner`, from the generated routing table."""
     found = {}
-    for row in rows:
-        labels = row.get("labels", {})
-        name = f"{labels.get('alertname')} ({labels.get('tier')}, {labels.get('owner')})"
-        found[name] = ", ".join(row.get("receivers", ()))
+    for row in _yaml(stack, "alertmanager/routing.yml").get("routes", ()):
+        for way in row["reaches"]:
+            for about in way["about"]:
+                name = f"{row['alert']} ({row['severity']}, {about})"
+                found[name] = ", ".join(way["receivers"])
     return found
 
 
@@ -186,7 +186,7 @@ def _panels(stack: Stack) -> dict[str, str]:
     return found
 
 
-def _flat(panels: Any) -> Iterator[dict[str, Any]]:
+def _flat(panels: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for panel in panels:
         yield panel
         yield from _flat(panel.get("panels", ()))

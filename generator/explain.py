@@ -13,7 +13,7 @@ from generator.model import Service
 from generator.names import board_uid
 from generator.quantities import say_bytes, say_percent, write_duration
 from generator.render import Rendered
-from generator.rules import annotations, rule_labels
+from generator.rules import alert_annotations, rule_labels
 
 Facts = dict[str, Any]
 
@@ -166,7 +166,7 @@ def _alert(pack: Pack, alert: Alert, rendered: Rendered) -> Facts:
         "outlives recovery by": write_duration(alert.keep),
         "fires with": dict(alert.fires),
         "quiet with": dict(alert.quiet),
-        **annotations(alert, catalog),
+        **alert_annotations(alert, catalog),
         "remedy": alert.remedy.value,
         "receivers": {way: _some(names) for way, names in ways.items()},
         "test": f"prometheus/tests/{pack.name}.yml",

@@ -15,8 +15,8 @@ from decimal import Decimal
 from functools import cached_property
 
 from generator.errors import Place
-from generator.software import Kind, Probe
 from generator.names import DEFAULT_PROFILE
+from generator.software import Kind, Probe
 
 # How long the alerts of a tier keep firing after it recovered, so that they do not flap.
 TIER_KEEP = timedelta(minutes=2)
@@ -254,9 +254,9 @@ class Catalog:
             for required in service.requires:
                 direct[required].add(service.name)
         closed: dict[str, tuple[str, ...]] = {}
-        for name in direct:
+        for name, dependants in direct.items():
             seen: set[str] = set()
-            waiting = list(direct[name])
+            waiting = list(dependants)
             while waiting:
                 dependant = waiting.pop()
                 if dependant not in seen:

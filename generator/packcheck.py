@@ -21,9 +21,10 @@ def minimal():
     from datetime import timedelta as T
     from decimal import Decimal
     from types import SimpleNamespace as N
+
     from generator.errors import Place
-    from generator.model import Catalog, HealthClass, Links, Service, Size, Dependency
     from generator.kinds import load_kinds
+    from generator.model import Catalog, Dependency, HealthClass, Links, Service, Size
 
     kinds, _ = load_kinds()
     plat = N(

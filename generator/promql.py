@@ -155,13 +155,13 @@ def _operator(op: Any) -> str:
 
 
 def _lookback(node: Any, *, bridges: bool) -> timedelta:
-    own = ZERO
+    own: timedelta = ZERO
     if isinstance(node, parser.VectorSelector):
         return max(node.offset or ZERO, ZERO)
     if isinstance(node, parser.MatrixSelector):
         own = node.range
     elif isinstance(node, parser.SubqueryExpr):
-        own = node.range + max(node.offset or ZERO, ZERO)
+        own = (node.range or ZERO) + max(node.offset or ZERO, ZERO)
     elif isinstance(node, parser.Call) and node.func.name in _BRIDGES and not bridges:
         inner = node.args[0]
         if isinstance(inner, parser.MatrixSelector):

@@ -55,7 +55,7 @@ def alert_rule(alert: Alert, catalog: Catalog) -> dict[str, Any]:
     if alert.keep:
         rule["keep_firing_for"] = write_duration(alert.keep)
     rule["labels"] = rule_labels(alert, catalog)
-    rule["annotations"] = annotations(alert, catalog)
+    rule["annotations"] = alert_annotations(alert, catalog)
     return rule
 
 
@@ -82,7 +82,7 @@ def rule_labels(alert: Alert, catalog: Catalog) -> dict[str, str]:
     return labels
 
 
-def annotations(alert: Alert, catalog: Catalog) -> dict[str, str]:
+def alert_annotations(alert: Alert, catalog: Catalog) -> dict[str, str]:
     """Return summary, description and the two links of *alert*, templates unrendered."""
     links = catalog.platform.links
     return {

@@ -24,7 +24,7 @@ from generator.artifacts import Artifact
 from generator.model import Catalog
 from generator.names import CATALOG_INFO, PROMETHEUS_DIR
 from generator.quantities import write_duration
-from generator.rules import annotations, rule_labels, rule_path
+from generator.rules import alert_annotations, rule_labels, rule_path
 from generator.samples import MISSING, STALE, Phase, Run, Series
 from generator.yaml_write import dump_yaml
 
@@ -275,7 +275,7 @@ def _expected(alert: Alert, subject: str, catalog: Catalog) -> dict[str, Any]:
     value = firing_value(alert)
     notes = {
         name: templates.render(template, labels, value)
-        for name, template in annotations(alert, catalog).items()
+        for name, template in alert_annotations(alert, catalog).items()
     }
     return {"exp_labels": labels, "exp_annotations": notes}
 
@@ -421,7 +421,7 @@ def shared(units: list[tuple[frozenset[str], dict[str, Any]]]) -> list[dict[str,
     for names, group in units:
         for taken, target in merged:
             if not taken & names:
-                taken |= names
+                taken.update(names)
                 _merge(target, group)
                 break
         else:
@@ -437,9 +437,3 @@ def _merge(target: dict[str, Any], group: dict[str, Any]) -> None:
             target["input_series"].append(row)
     for key in ("alert_rule_test", "promql_expr_test"):
         target.setdefault(key, []).extend(group.get(key, ()))
-
-
-if __name__ == "__main__":
-    from generator.packcheck import main
-
-    main()

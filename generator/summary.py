@@ -90,11 +90,15 @@ def made(rendered: Rendered) -> list[str]:
     of_limit = f" of {say_bytes(limit)}" if limit else ""
     return [
         f"{rendered.catalog.platform.name}: {n['services']} services in {n['tiers']} tiers",
-        f"  {n['jobs']} jobs with {n['targets']} targets, {n['alerts']} alerts and "
-        f"{n['recording_rules']} recording rules with {n['checks']} checks",
+        (
+            f"  {n['jobs']} jobs with {n['targets']} targets, {n['alerts']} alerts and "
+            f"{n['recording_rules']} recording rules with {n['checks']} checks"
+        ),
         f"  {n['boards']} boards with {n['panels']} panels, {n['pipelines']} log pipelines, {n['files']} files",
-        f"  about {estimate.series} series, {estimate.samples_per_second:.0f} samples per second, "
-        f"{say_bytes(estimate.bytes)}{of_limit} kept",
+        (
+            f"  about {estimate.series} series, {estimate.samples_per_second:.0f} samples per second, "
+            f"{say_bytes(estimate.bytes)}{of_limit} kept"
+        ),
     ]
 
 

@@ -7,6 +7,7 @@ touched. A tool that is missing is said so, never passed over in silence.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -49,19 +50,48 @@ class _Check:
     needs: tuple[str, ...]  # files of the tree; a check without its files does not apply
 
 
-def judge(rendered: Rendered) -> tuple[Judgement, ...]:
-    """Return one judgement per check that applies to *rendered*, in a fixed order."""
+def judge(rendered: Rendered, pack: str = "") -> tuple[Judgement, ...]:
+    """
+    Return one judgement per check that applies to *rendered*, in a fixed order.
+
+    With the name of a *pack* only its rules and their tests are judged.
+    """
     with tempfile.TemporaryDirectory(prefix="tierwatch-") as name:
         folder = Path(name)
-        for artifact in rendered.artifacts:
-            path = folder / artifact.path
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(stub_secrets(artifact.text, folder / "secrets"), encoding="utf-8")
-        checks = [
-            check for check in _checks(rendered) if all((folder / n).exists() for n in check.needs)
-        ]
+        _copy(rendered, folder)
+        checks = _pack_checks(pack) if pack else _checks(rendered)
+        checks = tuple(c for c in checks if all((folder / name).exists() for name in c.needs))
         with ThreadPoolExecutor(max_workers=_WORKERS) as pool:
             return tuple(pool.map(lambda check: _judge(check, folder), checks))
+
+
+def _copy(rendered: Rendered, folder: Path) -> None:
+    for artifact in rendered.artifacts:
+        path = folder / artifact.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(stub_secrets(artifact.text, folder / "secrets"), encoding="utf-8")
+
+
+def _pack_checks(pack: str) -> tuple[_Check, ...]:
+    """Return the checks of one pack's rules; `<pack>.yml` and `<pack>-<step>.yml` are its tests."""
+    tests = re.compile(rf"{re.escape(pack)}(-[0-9]+[smh])?\.yml")
+
+    def test(tool: Path, folder: Path) -> Iterator[toolbox.Outcome]:
+        found = sorted((folder / "prometheus" / "tests").iterdir())
+        files = [path for path in found if tests.fullmatch(path.name)]
+        yield toolbox.run(tool, ["test", "rules", *files])
+
+    def lint(tool: Path, folder: Path) -> Iterator[toolbox.Outcome]:
+        rules = folder / "prometheus" / "rules" / f"{pack}.yml"
+        yield toolbox.run(tool, ["check", "rules", "--lint=all", "--lint-fatal", rules])
+
+    needs = (f"prometheus/rules/{pack}.yml",)
+    return (
+        _Check(f"rules of pack {pack}", "promtool", lint, needs),
+        _Check(
+            f"unit tests of pack {pack}", "promtool", test, (*needs, f"prometheus/tests/{pack}.yml")
+        ),
+    )
 
 
 def _judge(check: _Check, folder: Path) -> Judgement:

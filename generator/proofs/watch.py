@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from generator.errors import Finding
 from generator.names import EXPORTER_LABEL
 from generator.promql import Matcher, Selector
 from generator.render import Rendered
-from datetime import timedelta
 
 
 def check(rendered: Rendered) -> list[Finding]:

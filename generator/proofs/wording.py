@@ -7,7 +7,7 @@ from generator import promql, templates
 from generator.errors import Finding, Place
 from generator.names import ALERT_LABELS
 from generator.render import Rendered
-from generator.rules import annotations, rule_labels
+from generator.rules import alert_annotations, rule_labels
 
 
 def check(rendered: Rendered) -> list[Finding]:
@@ -34,7 +34,7 @@ def _lost(alert: Alert, place: Place, rendered: Rendered) -> list[Finding]:
         for label in ALERT_LABELS
         if label not in have
     ]
-    for name, template in annotations(alert, rendered.catalog).items():
+    for name, template in alert_annotations(alert, rendered.catalog).items():
         found += [
             Finding(
                 place,

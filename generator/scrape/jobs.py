@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from generator.model import Catalog, Service
-from generator.names import BLACKBOX_JOB, EXPORTER_LABEL, BLACKBOX_KIND
+from generator.names import BLACKBOX_JOB, BLACKBOX_KIND, EXPORTER_LABEL
 from generator.scrape.modules import module_name, probe_target
 from generator.software import Kind, MetricsSource
 
