@@ -55,7 +55,7 @@ def _docker() -> Row:
                    words={"0": Word("not unhealthy", "green"), "1": Word("unhealthy", RED)}, width=12),
             timeseries("restarts", "Restarts", "By Docker, in the last hour; a loop climbs.",
                        f"sum by (service) (increase(agent_container_restarts_total{{{CHOSEN}}}[1h]))", unit="none", steps=above(1, 3), width=12),
-            timeseries("uptime", "Time since start", "Of each container.", f"time() - max by (service) (agent_container_started_timestamp_seconds{{{CHOSEN}}})", unit="s", width=12),
+            timeseries("uptime", "Time since start", "How long each container has been running.", f"time() - max by (service) (agent_container_started_timestamp_seconds{{{CHOSEN}}})", unit="s", width=12),
             timeseries("streak", "Failing streak", "Failed health checks in a row.", f"max by (service) (agent_container_health_failing_streak{{{CHOSEN}}})", unit="none", steps=above(1, 3), width=12),
         ),
     )  # fmt: skip
@@ -70,7 +70,7 @@ def _probes() -> Row:
             timeseries("duration", "Probe duration", "A probe that hangs costs its deadline.", f"max by (service) (agent_probe_duration_seconds{{{CHOSEN}}})", unit="s", steps=above(1, 5)),
             timeseries("phases", "Slowest phase", "Where the time goes: resolve, connect, TLS, processing, transfer; the ten longest.",
                        (f"topk(10, max by (service, phase) (agent_probe_phase_seconds{{{CHOSEN}}}))", "{{service}} {{phase}}"), unit="s", steps=above(1, 5)),
-            timeseries("reasons", "Failures by reason", "Per second.",
+            timeseries("reasons", "Failures by reason", "Failed probes per second, by reason.",
                        (f"sum by (service, reason) (rate(agent_probe_failures_total{{{CHOSEN}}}[$__rate_interval])) > 0", "{{service}} {{reason}}"), unit="cps", steps=above(0.001, 0.02)),
             table("dependencies", "Failing dependencies", "What an application says of its own dependencies, where its health answer tells.",
                   f"min by (service, tier, dependency) (agent_dependency_up{{{CHOSEN}}}) == 0",

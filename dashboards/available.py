@@ -8,11 +8,12 @@ declare; a catalog without cAdvisor simply has no container panels, and says so 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
-from dashboards.board import Annotation, Board
-from dashboards.panels import PROMETHEUS, Panel, Query, Row
+from dashboards.board import Board
+from dashboards.panels import LOKI, Panel, Query
 from dashboards.windows import slo_series
 from generator.kinds.everywhere import BUILTIN_METRICS
 from generator.model import Catalog, Service
@@ -28,9 +29,11 @@ _RECORDED = frozenset({CATALOG_INFO, HEALTHY, PRESENT, TIER_HEALTHY})
 def available(catalog: Catalog) -> frozenset[str]:
     """Return the names of all series that this catalog's scrape jobs and rules produce."""
     names = set(BUILTIN_METRICS) | _RECORDED | slo_series(catalog)
-    for kind in {service.kind for service in catalog.services if _scraped(service, catalog)}:
-        for metric in catalog.kinds[kind].declares.values():
-            names.update(metric.series_names)
+    for name in {service.kind for service in catalog.services if _scraped(service, catalog)}:
+        kind = catalog.kinds[name]
+        series = {each for metric in kind.declares.values() for each in metric.series_names}
+        dropped = re.compile("|".join(kind.metrics.drop)) if kind.metrics else None
+        names |= {each for each in series if not (dropped and dropped.fullmatch(each))}
     return frozenset(names)
 
 
@@ -46,31 +49,36 @@ def metrics_of(expr: str) -> frozenset[str]:
     return frozenset(_METRIC.findall(expr))
 
 
-def prune(board: Board, names: AbstractSet[str]) -> Board:
-    """Return *board* without the queries, panels and annotations that *names* cannot fill."""
-    rows = tuple(replace(row, panels=tuple(_kept(row, names))) for row in board.rows)
-    marks = tuple(mark for mark in board.annotations if _fits(mark, names))
+def prune(board: Board, names: AbstractSet[str], *, logs: bool) -> Board:
+    """
+    Return *board* without the queries, panels and annotations that *names* cannot fill.
+
+    *logs* says whether there is a Loki to ask; without one no log panel is kept.
+    """
+    rows = tuple(
+        replace(row, panels=tuple(_kept(row.panels, names, logs=logs))) for row in board.rows
+    )
+    marks = tuple(mark for mark in board.annotations if metrics_of(mark.expr) <= names)
     return replace(board, rows=tuple(row for row in rows if row.panels), annotations=marks)
 
 
-def _kept(row: Row, names: AbstractSet[str]) -> list[Panel]:
-    kept = []
-    for panel in row.panels:
-        queries = tuple(query for query in panel.queries if _fits(query, names))
+def _kept(panels: tuple[Panel, ...], names: AbstractSet[str], *, logs: bool) -> Iterator[Panel]:
+    for panel in panels:
+        queries = tuple(query for query in panel.queries if _fits(query, names, logs=logs))
         if queries == panel.queries:
-            kept.append(panel)
-        elif queries:
+            yield panel
+        elif any(query.datasource == LOKI or metrics_of(query.expr) for query in queries):
+            # What is left besides constants is still worth a look; a table loses its columns.
             refs = {query.ref for query in queries}
             columns = tuple(
                 column
                 for column in panel.columns
                 if not column.field.startswith("#") or column.field[1:] in refs
             )
-            kept.append(replace(panel, queries=queries, columns=columns))
-    return kept
+            yield replace(panel, queries=queries, columns=columns)
 
 
-def _fits(asked: Query | Annotation, names: AbstractSet[str]) -> bool:
-    if isinstance(asked, Query) and asked.datasource != PROMETHEUS:
-        return True
-    return metrics_of(asked.expr) <= names
+def _fits(query: Query, names: AbstractSet[str], *, logs: bool) -> bool:
+    if query.datasource == LOKI:
+        return logs
+    return metrics_of(query.expr) <= names

@@ -31,7 +31,7 @@ def _host() -> Row:
             gauge("memory", "Memory", "Share in use, caches not counted.", ("1 - sum(node_memory_MemAvailable_bytes{}) / sum(node_memory_MemTotal_bytes{})", "memory"), unit="percentunit", steps=above(0.85, 0.95)),
             gauge("disk", "Fullest disk", "Share of the fullest real file system in use.",
                   ('1 - min(node_filesystem_avail_bytes{fstype!~"tmpfs|overlay|squashfs|ramfs"} / node_filesystem_size_bytes{fstype!~"tmpfs|overlay|squashfs|ramfs"})', "disk"), unit="percentunit", steps=above(0.8, 0.9)),
-            gauge("swap", "Swap", "Share in use.", ("1 - sum(node_memory_SwapFree_bytes{}) / (sum(node_memory_SwapTotal_bytes{}) > 0)", "swap"), unit="percentunit", steps=above(0.5, 0.8)),
+            gauge("swap", "Swap", "Share that is in use.", ("1 - sum(node_memory_SwapFree_bytes{}) / (sum(node_memory_SwapTotal_bytes{}) > 0)", "swap"), unit="percentunit", steps=above(0.5, 0.8)),
             timeseries("disk-full", "Disks full in", "When each file system will be full if the last six hours go on.",
                        ('(node_filesystem_avail_bytes{fstype!~"tmpfs|overlay|squashfs|ramfs"} / (-deriv(node_filesystem_avail_bytes{fstype!~"tmpfs|overlay|squashfs|ramfs"}[6h]) > 0)) < 2592000', "{{mountpoint}}"), unit="s", steps=below(172800, 86400)),
             timeseries("pressure", "Pressure", "Share of time in which something waited for CPU, memory or disk.",
@@ -46,14 +46,10 @@ def _host() -> Row:
 def _memory(catalog: Catalog) -> Row:
     """Return what the catalog promises, what Docker enforces, what is used: the 25 % question."""
     promised = sum(service.size.memory_bytes for service in catalog.services)
-    catalog_says = tuple(
-        (f"vector({sum(service.size.memory_bytes for service in catalog.in_tier(tier.name))})", tier.name)
-        for tier in catalog.tiers
-    )  # fmt: skip
     return Row(
         "Memory promised and used",
         (
-            bargauge("promised", "Promised by the catalog", "Sum of the sizes of each tier's services, profiles included.", *catalog_says, unit="bytes", steps=plain(), width=8),
+            bargauge("promised", "Promised by the catalog", "Sum of the sizes of each tier's services, profiles included. A tier whose containers nobody sees is not shown.", *_sizes(catalog), unit="bytes", steps=plain(), width=8),
             bargauge("limits", "Limits in force", "Sum of the limits of the containers that exist, by tier.", ("sum by (tier) (container_spec_memory_limit_bytes{})", "{{tier}}"), unit="bytes", width=8),
             bargauge("used", "Used", "Sum of the working sets, by tier.", ("sum by (tier) (container_memory_working_set_bytes{})", "{{tier}}"), unit="bytes", width=8),
             timeseries("whole", "The whole platform", f"Limits and use of all containers. The catalog promises {promised / 2**30:.1f} GiB in all.",
@@ -68,16 +64,28 @@ def _memory(catalog: Catalog) -> Row:
     )  # fmt: skip
 
 
+def _sizes(catalog: Catalog) -> tuple[tuple[str, str], ...]:
+    """Return one constant per tier, tied to a container that exists so that it cannot outlive them."""
+    promised = {
+        tier.name: sum(service.size.memory_bytes for service in catalog.in_tier(tier.name))
+        for tier in catalog.tiers
+    }
+    return tuple(
+        (f'{size} * (count(container_spec_memory_limit_bytes{{tier="{tier}"}}) > bool 0)', tier)
+        for tier, size in promised.items()
+    )
+
+
 def _gpus() -> Row:
     return Row(
         "GPUs",
         (
             stat("gpu-up", "GPUs", "1 while the driver answers for it; 0 with its last known identity when it is lost.", ("min by (gpu) (hw_gpu_up{})", "GPU {{gpu}}"), unit="none", steps=UP),
             timeseries("gpu-busy", "Busy", "Share of time each GPU was working.", ("max by (gpu) (hw_gpu_utilization_ratio{})", "GPU {{gpu}}"), unit="percentunit", maximum=1, width=10),
-            timeseries("gpu-memory", "Memory", "Share in use.", ("max by (gpu) (hw_gpu_memory_used_bytes{}) / max by (gpu) (hw_gpu_memory_total_bytes{})", "GPU {{gpu}}"), unit="percentunit", steps=above(0.9, 0.98), maximum=1, width=10),
-            timeseries("gpu-temperature", "Temperature", "By sensor.", ("max by (gpu, sensor) (hw_gpu_temperature_celsius{})", "GPU {{gpu}} {{sensor}}"), unit="celsius", steps=above(80, 90)),
+            timeseries("gpu-memory", "Memory", "Share that is in use.", ("max by (gpu) (hw_gpu_memory_used_bytes{}) / max by (gpu) (hw_gpu_memory_total_bytes{})", "GPU {{gpu}}"), unit="percentunit", steps=above(0.9, 0.98), maximum=1, width=10),
+            timeseries("gpu-temperature", "Temperature", "By sensor; the hottest one throttles the GPU.", ("max by (gpu, sensor) (hw_gpu_temperature_celsius{})", "GPU {{gpu}} {{sensor}}"), unit="celsius", steps=above(80, 90)),
             timeseries("gpu-power", "Power", "Drawn, and the limit.", ("max by (gpu) (hw_gpu_power_watts{})", "GPU {{gpu}}"), ("max by (gpu) (hw_gpu_power_limit_watts{})", "GPU {{gpu}} limit"), unit="watt"),
-            timeseries("gpu-clock", "Clock", "By domain.", ("max by (gpu, domain) (hw_gpu_clock_hertz{})", "GPU {{gpu}} {{domain}}"), unit="hertz"),
+            timeseries("gpu-clock", "Clock", "Clock frequency by domain.", ("max by (gpu, domain) (hw_gpu_clock_hertz{})", "GPU {{gpu}} {{domain}}"), unit="hertz"),
             timeseries("gpu-users", "Memory by container", "Who holds the GPU's memory.", ("sum by (container) (hw_container_gpu_memory_bytes{})", "{{container}}"), unit="bytes", stacked=True, width=12),
             timeseries("gpu-pcie", "PCIe", "Bytes per second between host and GPU.",
                        ("max by (gpu) (rate(hw_gpu_pcie_receive_bytes_total{}[$__rate_interval]))", "GPU {{gpu}} in"), ("max by (gpu) (rate(hw_gpu_pcie_transmit_bytes_total{}[$__rate_interval]))", "GPU {{gpu}} out"), unit="Bps", width=12),
@@ -103,7 +111,7 @@ def _containers() -> Row:
     return Row(
         "Containers, by the kernel's own count",
         (
-            timeseries("cpu-used", "CPU by tier", "Cores in use.", ("sum by (tier) (rate(container_cpu_usage_seconds_total{}[$__rate_interval]))", "{{tier}}"), unit="none", stacked=True),
+            timeseries("cpu-used", "CPU by tier", "CPU cores in use.", ("sum by (tier) (rate(container_cpu_usage_seconds_total{}[$__rate_interval]))", "{{tier}}"), unit="none", stacked=True),
             timeseries("cpu-throttled", "CPU throttled", "Seconds per second in which a container stood still at its CPU limit, ten worst.", ("topk(10, sum by (container) (rate(hw_container_cpu_throttled_seconds_total{}[$__rate_interval])))", "{{container}}"), unit="percentunit", steps=above(0.1, 0.5)),
             timeseries("waiting", "Waiting", "Share of time each container waited for CPU, memory or disk, ten worst.", ("topk(10, sum by (container, resource) (rate(hw_container_pressure_waiting_seconds_total{}[$__rate_interval])))", "{{container}} {{resource}}"), unit="percentunit", steps=above(0.1, 0.5)),
         ),

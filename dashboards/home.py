@@ -17,7 +17,7 @@ from dashboards.panels import (
     plain,
 )
 from dashboards.service_rows import LOUD, alert_table
-from dashboards.windows import availability
+from dashboards.windows import kept
 from generator.model import Catalog
 from generator.names import HEALTHY, SLO_OBJECTIVE, TIER_HEALTHY, board_uid
 
@@ -138,7 +138,7 @@ def _promises(catalog: Catalog) -> Row:
                      ("sort_desc(quantile by (tier) (0.95, agent_probe_duration_seconds{}))", "{{tier}} (agents)"),
                      unit="s", steps=above(1, 5), width=6, height=7),
             bargauge("availability", "Availability minus objective", "Per tier, the worst service's availability over the window minus its objective. Below zero: the promise is broken. Details: board Objectives.",
-                     (f"sort(min by (tier) ({availability(catalog)}{{}} - on (service) group_right () {SLO_OBJECTIVE}{{}}))", "{{tier}}"),
+                     (f"sort(min by (tier) ({kept(catalog)}{{}} - on (service) group_right () {SLO_OBJECTIVE}{{}}))", "{{tier}}"),
                      unit="percentunit", steps=below(0.0005, 0), minimum=None, width=6, height=7),
             table("restarted", "Restarted in the last day", "Containers that Docker or the remediator restarted, most often first.",
                   "sort_desc(sum by (service, tier) (increase(agent_container_restarts_total{}[24h])) > 0.5)",

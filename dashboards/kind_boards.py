@@ -55,7 +55,7 @@ def _board(name: str, kinds: list[Kind], catalog: Catalog) -> Board:
         rows=(
             health_row(chosen, catalog),
             *(filled(row, chosen) for row in rows),
-            probe_row(chosen),
+            probe_row(chosen, services, catalog),
             container_row(chosen),
             # Log streams carry no kind: the choice of services is that of this board.
             log_row('tier=~"$tier", service=~"$service"'),

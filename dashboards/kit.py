@@ -32,7 +32,7 @@ def dashboard(board: Board) -> dict[str, Any]:
 
     Raises RenderError when two of its panels have one key.
     """
-    import grafanalib.core as g  # noqa: PLC0415 - costs a tenth of a second, see above
+    import grafanalib.core as g
 
     check_keys(board)
     made = g.Dashboard(

@@ -50,8 +50,8 @@ def _work() -> Row:
         "Work",
         (
             timeseries("actions", "Restarts", "Per hour, by outcome: unknown means it died in between and looks again.", (f"sum by (outcome) (increase(remediation_actions_total{{{CHOSEN}}}[1h]))", "{{outcome}}"), unit="none", steps=above(3, 7), stacked=True),
-            timeseries("by-service", "Restarts by service", "In the last day.", (f"sum by (service, rung) (increase(remediation_actions_total{{{CHOSEN}}}[24h])) > 0", "{{service}} rung {{rung}}"), unit="none", steps=above(3, 7)),
-            timeseries("failed", "Failed actions", "In the last hour.", (f'sum by (service) (increase(remediation_actions_total{{outcome="failed", {CHOSEN}}}[1h]))', "{{service}}"), unit="none", steps=ANY),
+            timeseries("by-service", "Restarts by service", "Restarts in the last day, by service and rung of the ladder.", (f"sum by (service, rung) (increase(remediation_actions_total{{{CHOSEN}}}[24h])) > 0", "{{service}} rung {{rung}}"), unit="none", steps=above(3, 7)),
+            timeseries("failed", "Failed actions", "How many in the last hour.", (f'sum by (service) (increase(remediation_actions_total{{outcome="failed", {CHOSEN}}}[1h]))', "{{service}}"), unit="none", steps=ANY),
             timeseries("decisions", "Decisions", "Per hour, by outcome.", ("sum by (outcome) (increase(remediation_decisions_total{}[1h]))", "{{outcome}}"), unit="none", stacked=True),
             timeseries("skips", "Why nothing was done", "Skipped and deferred decisions per hour, by reason.", ('sum by (outcome, reason) (increase(remediation_decisions_total{outcome=~"skip|defer"}[1h])) > 0', "{{outcome}}: {{reason}}"), unit="none"),
             timeseries("healthy", "Time to healthy", "From the decision until the service was verified healthy, by tier.",

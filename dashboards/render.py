@@ -45,7 +45,8 @@ def boards(catalog: Catalog) -> tuple[Board, ...]:
     """Return every board that this catalog can fill: home, tiers in order, kinds by name, the rest."""
     names = available(catalog)
     made = [board for make in _MAKERS for board in make(catalog)]
-    return finish((prune(board, names) for board in made), catalog)
+    logs = bool(catalog.of_kind("loki"))
+    return finish((prune(board, names, logs=logs) for board in made), catalog)
 
 
 def render(catalog: Catalog) -> tuple[Artifact, ...]:

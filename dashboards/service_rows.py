@@ -6,10 +6,12 @@ Tier boards and kind boards share them; *chosen* is the selector that says which
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from dashboards.builders import logs, stat, states, table, timeseries
 from dashboards.frame import runbook
 from dashboards.panels import ANY, LOKI, SOME, UP, Column, Panel, Query, Row, above, plain
-from generator.model import Catalog
+from generator.model import Catalog, Service
 from generator.names import HEALTHY
 
 _ALERT_COLUMNS = (
@@ -55,21 +57,29 @@ def alert_table(
     )  # fmt: skip
 
 
-def probe_row(chosen: str) -> Row:
-    """Return how long probes take, what they answer, and why they fail."""
+def probed(services: Iterable[Service], catalog: Catalog) -> bool:
+    """Return whether the blackbox exporter asks any of *services*; the agents exporter asks all."""
+    return any(
+        service.probes and catalog.kinds[service.kind].prober == "blackbox" for service in services
+    )
+
+
+def probe_row(chosen: str, services: Iterable[Service], catalog: Catalog) -> Row:
+    """Return how long probes of *services* take, what they answer, and why they fail."""
+    blackbox = probed(services, catalog)
+    names = ("probe", "agent_probe") if blackbox else ("agent_probe",)
+    codes = ("probe_http", "agent_http") if blackbox else ("agent_http",)
     return Row(
         "Probes",
         (
             timeseries("probe-duration", "Probe duration", "How long the slowest probe of each service takes, by blackbox exporter or agents exporter.",
-                       f"max by (service) (probe_duration_seconds{{{chosen}}})",
-                       f"max by (service) (agent_probe_duration_seconds{{{chosen}}})",
+                *(f"max by (service) ({name}_duration_seconds{{{chosen}}})" for name in names),
                        unit="s", steps=above(1, 5)),
             timeseries("probe-failures", "Probe failures by reason", "Failed probes of the agents exporter per second, by reason: dns, refused, timeouts, status, body.",
                        (f"sum by (service, reason) (rate(agent_probe_failures_total{{{chosen}}}[$__rate_interval]))", "{{service}} {{reason}}"),
                        unit="cps", steps=above(0.001, 0.02)),
             timeseries("probe-status", "HTTP status", "Last status code of each HTTP probe; 0 when nothing answered.",
-                       f"max by (service) (probe_http_status_code{{{chosen}}})",
-                       f"max by (service) (agent_http_status_code{{{chosen}}})",
+                *(f"max by (service) ({name}_status_code{{{chosen}}})" for name in codes),
                        unit="none", steps=above(400, 500)),
         ),
         collapsed=True,
@@ -86,7 +96,7 @@ def container_row(chosen: str, *, collapsed: bool = True) -> Row:
                        unit="percentunit", steps=above(0.8, 0.95)),
             timeseries("container-memory-bytes", "Memory used", "Working set in bytes: memory that cannot be reclaimed without hurting.",
                        f"sum by (service) (container_memory_working_set_bytes{{{chosen}}})", unit="bytes"),
-            timeseries("container-cpu", "CPU used", "Cores in use.",
+            timeseries("container-cpu", "CPU used", "CPU cores in use.",
                        f"sum by (service) (rate(container_cpu_usage_seconds_total{{{chosen}}}[$__rate_interval]))", unit="none"),
             timeseries("container-throttled", "CPU throttled", "Share of scheduling periods in which the container hit its CPU limit.",
                        f"sum by (service) (rate(container_cpu_cfs_throttled_periods_total{{{chosen}}}[$__rate_interval])) / (sum by (service) (rate(container_cpu_cfs_periods_total{{{chosen}}}[$__rate_interval])) > 0)",

@@ -10,9 +10,16 @@ from dashboards.frame import CHOSEN, marks, variables
 from dashboards.home import tier_link
 from dashboards.panels import ANY, Column, Panel, Row, above, below
 from dashboards.startup import STARTED, critical_chain
-from dashboards.windows import BUDGET, ERROR_WINDOWS, availability, error_rate, window_text
+from dashboards.windows import error_windows, kept, of, slo_window
 from generator.model import Catalog
-from generator.names import HEALTHY, SLO_OBJECTIVE, TIER_HEALTHY
+from generator.names import (
+    BUDGET_REMAINING,
+    HEALTHY,
+    SLO_BUDGET,
+    SLO_OBJECTIVE,
+    TIER_HEALTHY,
+    sli_error,
+)
 
 
 def boards(catalog: Catalog) -> tuple[Board, ...]:
@@ -22,7 +29,7 @@ def boards(catalog: Catalog) -> tuple[Board, ...]:
             id="slo",
             title="Objectives and error budgets",
             description="Availability per service and tier against its objective; the promises of start-up and response time.",
-            rows=(_budgets(catalog), _burn(), _tiers(catalog), _startup(catalog)),
+            rows=(_budgets(catalog), _burn(catalog), _tiers(catalog), _startup(catalog)),
             variables=variables(),
             annotations=marks(),
             since="now-24h",
@@ -31,39 +38,39 @@ def boards(catalog: Catalog) -> tuple[Board, ...]:
 
 
 def _budgets(catalog: Catalog) -> Row:
-    window = window_text(catalog.platform.slo_window)
-    kept = availability(catalog)
+    window = slo_window(catalog)
+    left = of(BUDGET_REMAINING, CHOSEN)
     return Row(
         "Objectives",
         (
             stat("broken", "Objectives broken", f"Services whose availability over {window} is below their objective.",
-                 (f"count({BUDGET}{{{CHOSEN}}} < 0) or vector(0)", "services"), unit="none", steps=ANY),
+                 (f"count({left} < 0) or vector(0)", "services"), unit="none", steps=ANY),
             stat("lowest", "Least budget left", "The smallest share of an error budget that is left; below zero it is spent.",
-                 (f"min({BUDGET}{{{CHOSEN}}})", "budget left"), unit="percentunit", steps=below(0.5, 0)),
+                 (f"min({left})", "budget left"), unit="percentunit", steps=below(0.5, 0)),
             table("objectives", "Availability and objective", f"Over {window}, in per cent; least budget first. Click a row for its tier.",
-                  f"{kept}{{{CHOSEN}}} * 100", f"{SLO_OBJECTIVE}{{{CHOSEN}}} * 100", f"{BUDGET}{{{CHOSEN}}} * 100",
+                  f"{of(kept(catalog), CHOSEN)} * 100", f"{SLO_OBJECTIVE}{{{CHOSEN}}} * 100", f"{left} * 100",
                   columns=(Column("service", "Service"), Column("tier", "Tier"), Column("#A", "Availability, %"), Column("#B", "Objective, %"), Column("#C", "Budget left, %", below(50, 0))),
                   sort="Budget left, %", width=16, height=12, links=tier_link(catalog)),
             bargauge("left", "Error budget left", "Share of the failures allowed over the window that has not been used.",
-                     f"sort({BUDGET}{{{CHOSEN}}})", unit="percentunit", steps=below(0.5, 0), maximum=1, width=24),
+                     f"sort({left})", unit="percentunit", steps=below(0.5, 0), maximum=1, width=24),
         ),
     )  # fmt: skip
 
 
-def _burn() -> Row:
+def _burn(catalog: Catalog) -> Row:
     panels = [
         timeseries(f"errors-{window}", f"Failures over {window}", f"Share of requests, or of time, that failed in the last {window}.",
-                   f"{error_rate(window)}{{{CHOSEN}}}", unit="percentunit", steps=above(0.001, 0.01), width=12)
-        for window in ERROR_WINDOWS
+                   of(sli_error(window), CHOSEN), unit="percentunit", steps=above(0.001, 0.01), width=12)
+        for window in error_windows(catalog)
     ]  # fmt: skip
     burn = timeseries("burn", "Burn rate", "How many times faster than allowed the budget burns, over one hour; 1 uses it up exactly at the window's end.",
-                      f"{error_rate('1h')}{{{CHOSEN}}} / on (service) (1 - {SLO_OBJECTIVE}{{{CHOSEN}}})",
+                      f"{of(sli_error('1h'), CHOSEN)} / on (service) group_left () {SLO_BUDGET}{{}}",
                       unit="none", steps=above(1, 6), width=24)  # fmt: skip
     return Row("Burning", (burn, *panels))
 
 
 def _tiers(catalog: Catalog) -> Row:
-    window = window_text(catalog.platform.slo_window)
+    window = slo_window(catalog)
     return Row(
         "Tiers",
         (

@@ -51,10 +51,10 @@ def _rules() -> Row:
             timeseries("rule-failures", "Rule failures", "Failed evaluations in the last five minutes, by group.", ("sum by (rule_group) (increase(prometheus_rule_evaluation_failures_total{}[5m])) > 0", "{{rule_group}}"), unit="none", steps=ANY),
             timeseries("notifications", "Notifications failing", "Share that failed, by way.",
                        ("sum by (integration) (rate(alertmanager_notifications_failed_total{}[$__rate_interval])) / (sum by (integration) (rate(alertmanager_notifications_total{}[$__rate_interval])) > 0)", "{{integration}}"), unit="percentunit", steps=above(0.01, 0.1)),
-            timeseries("alerts", "Alerts firing", "By severity.", ('count by (severity) (ALERTS{alertstate="firing"})', "{{severity}}"), unit="none", stacked=True),
+            timeseries("alerts", "Alerts firing", "How many alerts fire, by severity.", ('count by (severity) (ALERTS{alertstate="firing"})', "{{severity}}"), unit="none", stacked=True),
             timeseries("storage", "Prometheus storage", "Blocks and log on disk, and the limit.",
                        ("sum(prometheus_tsdb_storage_blocks_bytes{})", "blocks"), ("sum(prometheus_tsdb_wal_storage_size_bytes{})", "WAL"), ("sum(prometheus_tsdb_retention_limit_bytes{})", "limit"), unit="bytes"),
-            timeseries("series", "Series", "Active series.", ("sum(prometheus_tsdb_head_series{})", "series"), unit="short"),
+            timeseries("series", "Series", "Active series in the head of Prometheus.", ("sum(prometheus_tsdb_head_series{})", "series"), unit="short"),
             timeseries("dropped-alerts", "Alerts lost on the way", "Dropped before they reached Alertmanager, per second.", ("sum(rate(prometheus_notifications_dropped_total{}[$__rate_interval]))", "dropped"), unit="cps", steps=above(0.001, 0.1)),
         ),
     )  # fmt: skip

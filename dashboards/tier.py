@@ -7,8 +7,8 @@ from dashboards.builders import stat, timeseries
 from dashboards.frame import FOLDER_TIERS, board_path, marks, tier_variables
 from dashboards.kind_boards import board_id
 from dashboards.panels import UP, YES_NO, Link, Panel, Row, above, below, plain
-from dashboards.service_rows import container_row, health_row, log_row, probe_row
-from dashboards.windows import availability
+from dashboards.service_rows import container_row, health_row, log_row, probe_row, probed
+from dashboards.windows import kept, of
 from generator.model import Catalog, Tier
 from generator.names import HEALTHY, SLO_OBJECTIVE, TIER_HEALTHY
 
@@ -29,7 +29,7 @@ def _board(tier: Tier, catalog: Catalog) -> Board:
             _services(tier, catalog),
             health_row(chosen, catalog),
             _promises(tier, chosen, catalog),
-            probe_row(chosen),
+            probe_row(chosen, catalog.in_tier(tier.name), catalog),
             container_row(chosen),
             log_row(chosen),
         ),
@@ -92,16 +92,25 @@ def _promises(tier: Tier, chosen: str, catalog: Catalog) -> Row:
                        (f'sum(container_memory_working_set_bytes{{tier="{tier.name}"}})', "used"),
                        unit="bytes"),
             timeseries("tier-latency", "Response time", "Median and 95th percentile over the tier's probes.",
-                       (f'quantile(0.5, probe_duration_seconds{{tier="{tier.name}"}})', "p50"),
-                       (f'quantile(0.95, probe_duration_seconds{{tier="{tier.name}"}})', "p95"),
-                       (f'quantile(0.5, agent_probe_duration_seconds{{tier="{tier.name}"}})', "p50 (agents)"),
-                       (f'quantile(0.95, agent_probe_duration_seconds{{tier="{tier.name}"}})', "p95 (agents)"),
+                       *_latency(tier, catalog),
                        unit="s", steps=above(1, 5)),
             timeseries("tier-availability", "Availability and objective", "Availability over the whole window, per service, and what was promised.",
-                       f"{availability(catalog)}{{{chosen}}}",
+                       of(kept(catalog), chosen),
                        (f"{SLO_OBJECTIVE}{{{chosen}}}", "{{service}} objective"),
                        unit="percentunit", steps=plain(), minimum=None, maximum=1, width=12),
             timeseries("tier-startup", "Time since start", "How long each container has been running; a saw-tooth is a restart loop.",
                        f"time() - agent_container_started_timestamp_seconds{{{chosen}}}", unit="s", width=12),
         ),
     )  # fmt: skip
+
+
+def _latency(tier: Tier, catalog: Catalog) -> tuple[tuple[str, str], ...]:
+    """Return median and p95 per prober that asks somebody in *tier*."""
+    blackbox = probed(catalog.in_tier(tier.name), catalog)
+    probers = {"probe": "blackbox exporter", "agent_probe": "agents exporter"}
+    return tuple(
+        (f'quantile({q}, {name}_duration_seconds{{tier="{tier.name}"}})', f"{title}, {who}")
+        for name, who in probers.items()
+        for q, title in ((0.5, "p50"), (0.95, "p95"))
+        if blackbox or name != "probe"
+    )

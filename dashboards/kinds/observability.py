@@ -40,7 +40,7 @@ ROWS = {
                        (f"sum by (service) (rate(prometheus_notifications_dropped_total{{<sel>}}{_R}))", "dropped"),
                        (f"sum by (service, alertmanager) (rate(prometheus_notifications_errors_total{{<sel>}}{_R}))", "errors {{alertmanager}}"), unit="cps", steps=above(0.001, 0.1)),
             timeseries("queries", "Query time", "99 % of query parts are faster.", ('max by (service, slice) (prometheus_engine_query_duration_seconds{<sel>, quantile="0.99"})', "{{slice}}"), unit="s", steps=above(5, 30)),
-            timeseries("memory", "Memory", "Resident.", "max by (service) (process_resident_memory_bytes{<sel>})", unit="bytes"),
+            timeseries("memory", "Memory", "Memory the process holds in RAM.", "max by (service) (process_resident_memory_bytes{<sel>})", unit="bytes"),
         )),
     ),
     "alertmanager": (
@@ -54,7 +54,7 @@ ROWS = {
             timeseries("sent", "Sent", "Notifications per second, by way.", (f"sum by (service, integration) (rate(alertmanager_notifications_total{{<sel>}}{_R}))", "{{integration}}"), unit="cps"),
             timeseries("failed", "Failed", "Share of notifications that failed, by way.",
                        (f"sum by (service, integration) (rate(alertmanager_notifications_failed_total{{<sel>}}{_R})) / (sum by (service, integration) (rate(alertmanager_notifications_total{{<sel>}}{_R})) > 0)", "{{integration}}"), unit="percentunit", steps=above(0.01, 0.1)),
-            timeseries("latency", "Time to send", "p95 by way.", (f"histogram_quantile(0.95, sum by (service, integration, le) (rate(alertmanager_notification_latency_seconds_bucket{{<sel>}}{_R})))", "{{integration}}"), unit="s", steps=above(5, 30)),
+            timeseries("latency", "Time to send", "95 % of notifications leave faster than this, by way.", (f"histogram_quantile(0.95, sum by (service, integration, le) (rate(alertmanager_notification_latency_seconds_bucket{{<sel>}}{_R})))", "{{integration}}"), unit="s", steps=above(5, 30)),
             timeseries("invalid", "Invalid alerts", "Refused in the last hour.", "sum by (service) (increase(alertmanager_alerts_invalid_total{<sel>}[1h]))", unit="none", steps=ANY),
             timeseries("groups", "Groups", "Aggregation groups; a jump means alerts no longer group.", "max by (service) (alertmanager_dispatcher_aggregation_groups{<sel>})", unit="none"),
         )),
@@ -74,7 +74,7 @@ ROWS = {
         )),
         Row("Storage and rules", (
             timeseries("flush", "Chunks flushed", "Per second by reason; `full` is good, `idle` means sparse streams.", (f"sum by (service, reason) (rate(loki_ingester_chunks_flushed_total{{<sel>}}{_R}))", "{{reason}}"), unit="cps"),
-            timeseries("flush-failures", "Flush failures and panics", "In the last hour.",
+            timeseries("flush-failures", "Flush failures and panics", "How many in the last hour.",
                        ("sum by (service) (increase(loki_ingester_chunks_flush_failures_total{<sel>}[1h]))", "flush failures"),
                        ("sum by (service) (increase(loki_panic_total{<sel>}[1h]))", "panics"),
                        ("sum by (service) (increase(loki_ingester_wal_disk_full_failures_total{<sel>}[1h]))", "disk full"), unit="none", steps=ANY),
@@ -97,13 +97,13 @@ ROWS = {
     "grafana": (
         Row("Grafana", (
             timeseries("requests", "Requests", "Per second, by status.", (f"sum by (service, status_code) (rate(grafana_http_request_duration_seconds_count{{<sel>}}{_R}))", "{{status_code}}"), unit="reqps"),
-            timeseries("time", "Response time", "p95.", f"histogram_quantile(0.95, sum by (service, le) (rate(grafana_http_request_duration_seconds_bucket{{<sel>}}{_R})))", unit="s", steps=above(1, 5)),
+            timeseries("time", "Response time", "95 % of requests are faster than this.", f"histogram_quantile(0.95, sum by (service, le) (rate(grafana_http_request_duration_seconds_bucket{{<sel>}}{_R})))", unit="s", steps=above(1, 5)),
             timeseries("sources", "Data source errors", "Requests to data sources per second that were not answered with 200.",
                        (f'sum by (service, datasource, code) (rate(grafana_datasource_request_total{{<sel>, code!~"2.."}}{_R}))', "{{datasource}} {{code}}"), unit="reqps", steps=above(0.01, 0.1)),
             timeseries("source-time", "Data source time", "p95 by data source.", (f"histogram_quantile(0.95, sum by (service, datasource, le) (rate(grafana_datasource_request_duration_seconds_bucket{{<sel>}}{_R})))", "{{datasource}}"), unit="s", steps=above(5, 30)),
             stat("boards", "Boards", "Dashboards Grafana knows; compare with what was provisioned.", "max by (service) (grafana_stat_totals_dashboard{<sel>})", unit="none"),
             stat("users", "Active users", "In the last 30 days.", "max by (service) (grafana_stat_active_users{<sel>})", unit="none"),
-            timeseries("memory", "Memory", "Resident.", "max by (service) (process_resident_memory_bytes{<sel>})", unit="bytes"),
+            timeseries("memory", "Memory", "Memory the process holds in RAM.", "max by (service) (process_resident_memory_bytes{<sel>})", unit="bytes"),
         )),
     ),
     "node-exporter": (
@@ -124,9 +124,9 @@ ROWS = {
             timeseries("faults", "Major page faults", "Per second: pages that had to come from disk.", f"max by (service) (rate(node_vmstat_pgmajfault{{<sel>}}{_R}))", unit="cps", steps=above(100, 1000)),
         )),
         Row("Disks", (
-            timeseries("disk", "Disk used", "By mount point.",
+            timeseries("disk", "Disk used", "Share in use, by mount point.",
                        ('1 - max by (service, mountpoint) (node_filesystem_avail_bytes{<sel>, fstype!~"tmpfs|overlay|squashfs|ramfs"}) / max by (service, mountpoint) (node_filesystem_size_bytes{<sel>, fstype!~"tmpfs|overlay|squashfs|ramfs"})', "{{mountpoint}}"), unit="percentunit", steps=above(0.8, 0.9), maximum=1),
-            timeseries("inodes", "Inodes used", "By mount point.",
+            timeseries("inodes", "Inodes used", "Share in use, by mount point.",
                        ('1 - max by (service, mountpoint) (node_filesystem_files_free{<sel>, fstype!~"tmpfs|overlay|squashfs|ramfs"}) / (max by (service, mountpoint) (node_filesystem_files{<sel>, fstype!~"tmpfs|overlay|squashfs|ramfs"}) > 0)', "{{mountpoint}}"), unit="percentunit", steps=above(0.8, 0.9), maximum=1),
             timeseries("busy", "Disk busy", "Share of time each disk was working.", (f"max by (service, device) (rate(node_disk_io_time_seconds_total{{<sel>}}{_R}))", "{{device}}"), unit="percentunit", steps=above(0.7, 0.95), maximum=1),
             timeseries("throughput", "Disk throughput", "Bytes read and written per second.",
@@ -148,7 +148,7 @@ ROWS = {
             stat("cores", "Cores", "CPU cores of the host.", "max by (service) (machine_cpu_cores{<sel>})", unit="none"),
             stat("memory", "Memory", "Memory of the host.", "max by (service) (machine_memory_bytes{<sel>})", unit="bytes"),
             stat("errors", "Errors", "1 when the last collection of containers failed.", "max by (service) (container_scrape_error{<sel>})", unit="none", steps=ANY),
-            timeseries("own-memory", "cAdvisor's own memory", "Resident.", "max by (service) (process_resident_memory_bytes{<sel>})", unit="bytes"),
+            timeseries("own-memory", "cAdvisor's own memory", "Memory the process holds in RAM.", "max by (service) (process_resident_memory_bytes{<sel>})", unit="bytes"),
             timeseries("own-cpu", "cAdvisor's own CPU", "Cores in use; cAdvisor is known to be greedy.", f"sum by (service) (rate(process_cpu_seconds_total{{<sel>}}{_R}))", unit="none", steps=above(0.3, 0.5)),
         )),
         Row("All containers, heaviest first", (

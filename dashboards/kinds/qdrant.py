@@ -17,11 +17,11 @@ ROWS = {
             timeseries("rest", "REST requests", "Answers per second by endpoint.", ("sum by (service, endpoint) (rate(rest_responses_total{<sel>}[$__rate_interval]))", "{{endpoint}}"), unit="reqps"),
             timeseries("rest-errors", "REST server errors", "Share of answers with 5xx.",
                        'sum by (service) (rate(rest_responses_total{<sel>, status=~"5.."}[$__rate_interval])) / (sum by (service) (rate(rest_responses_total{<sel>}[$__rate_interval])) > 0)', unit="percentunit", steps=above(0.01, 0.05)),
-            timeseries("rest-time", "REST response time", "p50 and p95.",
+            timeseries("rest-time", "REST response time", "Half and 95 % of requests are faster than this.",
                        ("histogram_quantile(0.5, sum by (service, le) (rate(rest_responses_duration_seconds_bucket{<sel>}[$__rate_interval])))", "{{service}} p50"),
                        ("histogram_quantile(0.95, sum by (service, le) (rate(rest_responses_duration_seconds_bucket{<sel>}[$__rate_interval])))", "{{service}} p95"), unit="s", steps=above(0.5, 2)),
             timeseries("grpc", "gRPC requests", "Answers per second by endpoint.", ("sum by (service, endpoint) (rate(grpc_responses_total{<sel>}[$__rate_interval]))", "{{endpoint}}"), unit="reqps"),
-            timeseries("grpc-time", "gRPC response time", "p95.", ("histogram_quantile(0.95, sum by (service, le) (rate(grpc_responses_duration_seconds_bucket{<sel>}[$__rate_interval])))", "{{service}} p95"), unit="s", steps=above(0.5, 2)),
+            timeseries("grpc-time", "gRPC response time", "95 % of requests are faster than this.", ("histogram_quantile(0.95, sum by (service, le) (rate(grpc_responses_duration_seconds_bucket{<sel>}[$__rate_interval])))", "{{service}} p95"), unit="s", steps=above(0.5, 2)),
         )),
         Row("Work inside", (
             timeseries("optimizations", "Optimisations running", "Index builds and merges; searches are slower meanwhile.", ("max by (service, id) (collection_running_optimizations{<sel>})", "{{id}}"), unit="none", steps=above(4, 16)),

@@ -10,7 +10,7 @@ def _process(prefix: str = "") -> Row:
     """Return the row of the process itself; Node's applications put a *prefix* before the names."""
     panels = [
         timeseries("process-memory", "Resident memory", "Memory the process holds.", f"max by (service) ({prefix}process_resident_memory_bytes{{<sel>}})", unit="bytes"),
-        timeseries("process-cpu", "CPU", "Cores in use.", f"sum by (service) (rate({prefix}process_cpu_seconds_total{{<sel>}}[$__rate_interval]))", unit="none"),
+        timeseries("process-cpu", "CPU", "CPU cores in use.", f"sum by (service) (rate({prefix}process_cpu_seconds_total{{<sel>}}[$__rate_interval]))", unit="none"),
     ]  # fmt: skip
     if prefix:
         panels.append(timeseries("process-lag", "Event loop lag", "p99: how long the single thread keeps everybody waiting.", f"max by (service) ({prefix}nodejs_eventloop_lag_p99_seconds{{<sel>}})", unit="s", steps=above(0.1, 1)))  # fmt: skip
@@ -84,7 +84,7 @@ ROWS = {
                        ("sum by (service) (rate(n8n_workflow_started_total{<sel>}[$__rate_interval]))", "{{service}} started"),
                        ("sum by (service) (rate(n8n_workflow_success_total{<sel>}[$__rate_interval]))", "{{service}} succeeded"),
                        ("sum by (service) (rate(n8n_workflow_failed_total{<sel>}[$__rate_interval]))", "{{service}} failed"), unit="cps"),
-            timeseries("failures", "Failed executions", "In the last hour.", "sum by (service) (increase(n8n_workflow_failed_total{<sel>}[1h]))", unit="none", steps=ANY),
+            timeseries("failures", "Failed executions", "How many in the last hour.", "sum by (service) (increase(n8n_workflow_failed_total{<sel>}[1h]))", unit="none", steps=ANY),
             stat("active", "Active workflows", "Workflows that are switched on.", "max by (service) (n8n_active_workflow_count{<sel>})", unit="none"),
         )),
         Row("Queue and requests", (
