@@ -65,7 +65,6 @@ DEGRADED = Alert(
     threshold=0.25,
     where=_AT_LEAST_TWO,
     hold=timedelta(minutes=3),
-    keep=timedelta(minutes=2),
     board="tier",
     summary="Tier {{ $labels.tier }} is degraded: {{ $value | humanizePercentage }} of its weight is unhealthy",
     description=(
@@ -88,7 +87,6 @@ DOWN = Alert(
     threshold=0.5,
     where=_AT_LEAST_TWO,
     hold=timedelta(minutes=3),
-    keep=timedelta(minutes=2),
     board="tier",
     summary="Tier {{ $labels.tier }} is down: {{ $value | humanizePercentage }} of its weight is unhealthy",
     description=(
