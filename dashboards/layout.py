@@ -1,4 +1,4 @@
-"""Place panels on Grafana's grid of 24 columns: left to right, a new line when one is full."""
+"""Place panels on Grafana's grid of 24 columns: as high as they fit, then as far left."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Placed:
 
 def place(rows: tuple[Row, ...]) -> tuple[Placed, ...]:
     """
-    Return *rows* with places: a heading one unit high, its panels in lines below.
+    Return *rows* with places: a heading one unit high, its panels below.
 
     No two panels overlap. Panels of a collapsed row are placed as if it were open, but the
     next row follows its heading at once, as Grafana stores it.
@@ -45,12 +45,16 @@ def place(rows: tuple[Row, ...]) -> tuple[Placed, ...]:
 
 
 def _flow(panels: tuple[Panel, ...], top: int) -> tuple[tuple[tuple[Panel, Spot], ...], int]:
-    x, y, line_height = 0, top, 0
+    """Return *panels*, each as high and then as far left as it fits, and the first free line."""
+    skyline = [top] * COLUMNS
     spots = []
     for panel in panels:
-        if x + panel.width > COLUMNS:
-            x, y, line_height = 0, y + line_height, 0
+        starts = [
+            x
+            for x in range(COLUMNS - panel.width + 1)
+            if x == 0 or skyline[x] != skyline[x - 1] or x == COLUMNS - panel.width
+        ]
+        y, x = min((max(skyline[start : start + panel.width]), start) for start in starts)
+        skyline[x : x + panel.width] = [y + panel.height] * panel.width
         spots.append((panel, Spot(panel.height, panel.width, x, y)))
-        x += panel.width
-        line_height = max(line_height, panel.height)
-    return tuple(spots), y + line_height
+    return tuple(spots), max(skyline)

@@ -39,7 +39,7 @@ def critical_chain(catalog: Catalog) -> tuple[str, ...]:
                 before[name] = deepest
     if not depth:
         return ()
-    chain = [max(depth, key=lambda name: depth[name])]
+    chain = [max(members, key=lambda name: depth[name])]
     while chain[-1] in before:
         chain.append(before[chain[-1]])
     return tuple(reversed(chain))
