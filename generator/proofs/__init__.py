@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from generator.errors import Finding
 from generator.proofs import (
     boards,
+    disabled,
     labels,
     logs,
     metrics,
@@ -59,6 +60,7 @@ PROOFS = (
     Proof(8, "every remediation target exists and can be restarted in order", remediation.check),
     Proof(9, "every objective can be held and its alerts can fire", objectives.check),
     Proof(10, "every service is watched by something", watch.check),
+    Proof(11, "every alert that is switched off exists", disabled.check),
 )
 
 
