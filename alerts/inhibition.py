@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from alerts import inhibition_timing
-from alerts.firings import Firing, Firings, exact
+from alerts.firings import SUBJECT_LABELS, Block, Firings, exact
 from alerts.kit import Severity
 from alerts.routing_model import Inhibition
 from alerts.routing_table import AT_WORK, SERVICE_DOWN, RoutedAlert
@@ -45,7 +45,7 @@ def check(
         sources, targets = all_firings.by(rule.source), all_firings.by(rule.target)
         for fact, cure in _faults(rule, sources, targets):
             found.append(_finding(f"inhibit rule {index + 1} {fact}", cure))
-        if any(target.alert.name == SERVICE_DOWN for target in targets):
+        if any(alert.name == SERVICE_DOWN for block in targets for alert in block.alerts):
             for root in exact(rule.source, "service"):
                 covered[root] |= exact(rule.target, "service")
     found.extend(_uncovered(catalog, alerts, covered))
@@ -53,11 +53,11 @@ def check(
 
 
 def _faults(
-    rule: Inhibition, sources: Sequence[Firing], targets: Sequence[Firing]
+    rule: Inhibition, sources: Sequence[Block], targets: Sequence[Block]
 ) -> Iterator[Fault]:
     """Yield everything wrong with one rule."""
-    for side, firings in (("source", sources), ("target", targets)):
-        if not firings:
+    for side, blocks in (("source", sources), ("target", targets)):
+        if not blocks:
             yield f"has no {side}: no alert emits such labels", "Remove it, or mend its matchers."
     if sources and targets:
         yield from _equal_faults(rule, sources, targets)
@@ -66,46 +66,79 @@ def _faults(
 
 
 def _equal_faults(
-    rule: Inhibition, sources: Sequence[Firing], targets: Sequence[Firing]
+    rule: Inhibition, sources: Sequence[Block], targets: Sequence[Block]
 ) -> Iterator[Fault]:
     for label in rule.equal:
-        for side, firings in (("source", sources), ("target", targets)):
-            if any(firing.labels.get(label, "") in ("", NONE) for firing in firings):
+        for side, blocks in (("source", sources), ("target", targets)):
+            if any(_may_lack(block, label) for block in blocks):
                 fact = f"compares label {label!r}, which a {side} may lack or have as {NONE!r}"
                 yield fact, f'Match {label}!~"|{NONE}" on both sides.'
-    shared = {_values(rule.equal, firing) for firing in sources}
-    if shared.isdisjoint(_values(rule.equal, firing) for firing in targets):
+    if next(_pairs(rule, sources, targets), None) is None:
         fact = f"can never apply: no source and target share {', '.join(rule.equal)}"
         yield fact, "Remove it, or compare other labels."
 
 
-def _values(names: Sequence[str], firing: Firing) -> tuple[str, ...]:
-    return tuple(firing.labels.get(name, "") for name in names)
+def _may_lack(block: Block, label: str) -> bool:
+    if label in SUBJECT_LABELS:
+        return any(getattr(subject, label) in ("", NONE) for subject in block.subjects)
+    return any(block.values(alert, (label,))[0] in ("", NONE) for alert in block.alerts)
 
 
-def _two_sided(sources: Sequence[Firing], targets: Sequence[Firing]) -> Iterator[Fault]:
-    both = sorted({firing.alert.name for firing in set(sources).intersection(targets)})
+def _pairs(
+    rule: Inhibition, sources: Sequence[Block], targets: Sequence[Block]
+) -> Iterator[tuple[RoutedAlert, RoutedAlert]]:
+    """Yield pairs of alerts of which the first can mute the second, as far as `equal` goes."""
+    for source in sources:
+        ours = source.subject_values(rule.equal)
+        for target in targets:
+            if ours.isdisjoint(target.subject_values(rule.equal)):
+                continue
+            by_values: dict[tuple[str, ...], RoutedAlert] = {}
+            for alert in source.alerts:
+                by_values.setdefault(source.values(alert, rule.equal), alert)
+            for alert in target.alerts:
+                muting = by_values.get(target.values(alert, rule.equal))
+                if muting is not None:
+                    yield muting, alert
+
+
+def _two_sided(sources: Sequence[Block], targets: Sequence[Block]) -> Iterator[Fault]:
+    both = {
+        alert.name
+        for source in sources
+        for target in targets
+        for common in target.where(source.alerts)
+        if not set(source.subjects).isdisjoint(common.subjects)
+        for alert in common.alerts
+    }
     if both:
-        fact = f"has alert {both[0]!r} on both sides, which exempts it"
+        fact = f"has alert {min(both)!r} on both sides, which exempts it"
         yield fact, "Add a matcher that keeps source and target apart."
 
 
 def _hidden_pages(
-    rule: Inhibition, sources: Sequence[Firing], targets: Sequence[Firing]
+    rule: Inhibition, sources: Sequence[Block], targets: Sequence[Block]
 ) -> Iterator[Fault]:
     """Yield at most one page that something quieter may hide."""
-    quiet = {
-        _values(rule.equal, source): source.alert
-        for source in sources
+    quiet = [
+        left
+        for block in sources
         # What is at work ends within minutes, and says so itself when it does not.
-        if source.alert.severity != Severity.CRITICAL and source.alert.name not in AT_WORK
-    }
-    for target in targets if quiet else ():
-        source = quiet.get(_values(rule.equal, target))
-        if source and target.alert.severity == Severity.CRITICAL:
-            fact = f"lets {source.name!r} ({source.severity}) hide the page {target.alert.name!r}"
-            yield fact, "Match on severity, so that a page gives way to a page only."
-            return
+        for left in block.where(
+            alert
+            for alert in block.alerts
+            if alert.severity != Severity.CRITICAL and alert.name not in AT_WORK
+        )
+    ]
+    pages = [
+        left
+        for block in targets
+        for left in block.where(a for a in block.alerts if a.severity == Severity.CRITICAL)
+    ]
+    for source, page in _pairs(rule, quiet, pages):
+        fact = f"lets {source.name!r} ({source.severity}) hide the page {page.name!r}"
+        yield fact, "Match on severity, so that a page gives way to a page only."
+        return
 
 
 def _uncovered(

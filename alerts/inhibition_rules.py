@@ -159,14 +159,13 @@ def _is_symptom(alert: RoutedAlert) -> bool:
 
 def _paired(alerts: Sequence[RoutedAlert], scope: Scope) -> bool:
     """Return whether a family of *scope* warns and pages about one and the same subject."""
-    loud: dict[str, set[tuple[str, str, str]]] = {}
-    for alert in alerts:
-        if alert.scope == scope.value:
-            loud.setdefault(alert.severity, set()).update(
-                (alert.family, subject.service, subject.tier) for subject in alert.subjects
-            )
-    critical = loud.get(Severity.CRITICAL.value, set())
-    return not critical.isdisjoint(loud.get(Severity.WARNING.value, set()))
+    pages = [a for a in alerts if (a.scope, a.severity) == (scope, Severity.CRITICAL)]
+    warnings = [a for a in alerts if (a.scope, a.severity) == (scope, Severity.WARNING)]
+    return any(
+        page.family == warning.family and not set(page.subjects).isdisjoint(warning.subjects)
+        for page in pages
+        for warning in warnings
+    )
 
 
 _CRITICAL = matcher("severity", (Severity.CRITICAL.value,))

@@ -8,7 +8,7 @@ it carries, and `check` (proof 5) reads the waits back from the configuration.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -29,6 +29,9 @@ DETECTION = timedelta(seconds=60)
 SHORTEST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(minutes=5)
 
+# What routing tells apart of an alert's subjects: tier and owner.
+Way = tuple[str, str]
+
 _Key = TypeVar("_Key", str, tuple[str, str])
 
 _FILE = Place(f"{ALERTMANAGER_DIR}/alertmanager.yml")
@@ -42,6 +45,9 @@ class Roots:
         self._own: dict[str, timedelta] = {}
         self._above: dict[str, timedelta] = {}
         self._of_tier: dict[tuple[str, str], timedelta] = {}
+        self._latest: dict[tuple[int, str], dict[Way, tuple[timedelta, Subject]]] = {}
+        # Subjects are told apart by identity: they must live as long as this does.
+        self._alerts = alerts
         for alert in alerts:
             if alert.name == SERVICE_DOWN:
                 for subject in alert.subjects:
@@ -55,8 +61,25 @@ class Roots:
                 for tier in explained_tiers(catalog, alert, (root, *fallen)):
                     _raise(self._of_tier, (alert.name, tier), late)
 
-    def slowest(self, alert: RoutedAlert, subject: Subject) -> timedelta | None:
-        """Return the longest hold among the roots that inhibit *alert* about *subject*, if any."""
+    def latest(self, alert: RoutedAlert) -> Mapping[Way, tuple[timedelta, Subject]]:
+        """
+        Return the slowest root that inhibits *alert*, per way it can be routed.
+
+        Its hold, and the subject it is the slowest for; nothing for ways without such a root.
+        """
+        sort = alert.name if alert.name in (SERVICE_DOWN, *TIER_HEALTH) else alert.role
+        key = (id(alert.subjects), sort)
+        if key not in self._latest:
+            found: dict[Way, tuple[timedelta, Subject]] = {}
+            for subject in alert.subjects:
+                late = self._slowest(alert, subject)
+                way = (subject.tier, subject.owner)
+                if late is not None and (way not in found or late > found[way][0]):
+                    found[way] = (late, subject)
+            self._latest[key] = found
+        return self._latest[key]
+
+    def _slowest(self, alert: RoutedAlert, subject: Subject) -> timedelta | None:
         if alert.name in TIER_HEALTH:
             return self._of_tier.get((alert.name, subject.tier))
         above = self._above.get(subject.service)
@@ -66,28 +89,18 @@ class Roots:
         return max(known, default=None)
 
 
-def group_wait(
-    catalog: Catalog, alerts: Sequence[RoutedAlert], chosen: Callable[[RoutedAlert], bool]
-) -> timedelta:
+def group_wait(roots: Roots, alerts: Iterable[RoutedAlert]) -> timedelta:
     """
-    Return how long a route must wait that carries the *chosen* alerts, in whole 10 s.
+    Return how long a route must wait that carries *alerts*, in whole 10 s.
 
     Between SHORTEST_WAIT and LONGEST_WAIT; where that is not enough, `check` finds it.
     """
-    roots = Roots(catalog, alerts)
     wait = SHORTEST_WAIT
     for alert in alerts:
-        if chosen(alert):
-            wait = max([wait, *(needed for _, needed in _waits(alert, roots))])
+        for late, _ in roots.latest(alert).values():
+            wait = max(wait, late + DETECTION - alert.hold)
     tens = -(-int(wait.total_seconds()) // 10)
     return min(timedelta(seconds=tens * 10), LONGEST_WAIT)
-
-
-def _waits(alert: RoutedAlert, roots: Roots) -> Iterator[tuple[Subject, timedelta]]:
-    for subject in alert.subjects:
-        root = roots.slowest(alert, subject)
-        if root is not None:
-            yield subject, root + DETECTION - alert.hold
 
 
 def check(
@@ -110,16 +123,12 @@ def check(
 
 def _latest(alert: RoutedAlert, tree: Route, roots: Roots) -> Finding | None:
     worst: tuple[timedelta, Subject, Route] | None = None
-    ways: dict[tuple[str, str], tuple[Route, ...]] = {}
-    for subject, needed in _waits(alert, roots):
-        way = (subject.tier, subject.owner)
-        if way not in ways:
-            ways[way] = tree.leaves(alert.labels(subject))
-        for leaf in ways[way]:
+    for late, subject in roots.latest(alert).values():
+        for leaf in tree.leaves(alert.labels(subject)):
             # What restarts services asks Alertmanager's API and groups by the graph itself.
             if leaf.continues or leaf.receiver == NOBODY:
                 continue
-            missing = needed - seconds(leaf.group_wait)
+            missing = late + DETECTION - alert.hold - seconds(leaf.group_wait)
             if missing > timedelta(0) and (worst is None or missing > worst[0]):
                 worst = (missing, subject, leaf)
     if worst is None:

@@ -13,11 +13,11 @@ What the tree must do is said a second time, independently, in `alerts.routing_t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from alerts.inhibition_rules import matcher
-from alerts.inhibition_timing import group_wait
+from alerts.inhibition_timing import Roots, group_wait
 from alerts.kit import Remedy, Role, Severity
 from alerts.quiet_hours import interval_name
 from alerts.routing_table import (
@@ -65,7 +65,8 @@ _TELL: Node = {
 
 def tree(catalog: Catalog, alerts: Sequence[RoutedAlert]) -> Node:
     """Return the root of the routing tree; every receiver in it is reached by one of *alerts*."""
-    people = [*_critical(catalog, alerts), *_warning(catalog, alerts)]
+    roots = Roots(catalog, alerts)
+    people = [*_critical(catalog, alerts, roots), *_warning(catalog, alerts, roots)]
     return {
         "receiver": _loudest(catalog, people),
         "group_by": _PAGE["group_by"],
@@ -111,55 +112,48 @@ def _machinery(catalog: Catalog, alerts: Sequence[RoutedAlert]) -> Iterator[Node
         yield {"matchers": [matcher("severity", quiet)], "receiver": NOBODY}
 
 
-def _critical(catalog: Catalog, alerts: Sequence[RoutedAlert]) -> Iterator[Node]:
+def _critical(catalog: Catalog, alerts: Sequence[RoutedAlert], roots: Roots) -> Iterator[Node]:
     """Yield the pages: causes after a short wait, symptoms once their cause had time to show."""
-    severity = matcher("severity", (Severity.CRITICAL.value,))
+    severity = Severity.CRITICAL.value
     for role in (Role.ROOT.value, Role.SYMPTOM.value):
-
-        def chosen(alert: RoutedAlert, role: str = role) -> bool:
-            return alert.severity == Severity.CRITICAL.value and alert.role == role
-
-        matchers = [severity, matcher("role", (role,))]
-        yield from _people(catalog, alerts, chosen, {"matchers": matchers, **_PAGE})
+        chosen = [alert for alert in alerts if (alert.severity, alert.role) == (severity, role)]
+        matchers = [matcher("severity", (severity,)), matcher("role", (role,))]
+        yield from _people(catalog, chosen, roots, {"matchers": matchers, **_PAGE})
 
 
-def _warning(catalog: Catalog, alerts: Sequence[RoutedAlert]) -> Iterator[Node]:
+def _warning(catalog: Catalog, alerts: Sequence[RoutedAlert], roots: Roots) -> Iterator[Node]:
     """Yield the warnings: first those of tiers with quiet hours, one route per set of hours."""
     severity = matcher("severity", (Severity.WARNING.value,))
+    chosen = [alert for alert in alerts if alert.severity == Severity.WARNING.value]
     quiet: dict[str, list[str]] = {}
     for tier in catalog.tiers:
         if tier.quiet_hours:
             quiet.setdefault(interval_name(tier.quiet_hours), []).append(tier.name)
-
-    def chosen(alert: RoutedAlert) -> bool:
-        return alert.severity == Severity.WARNING.value
-
     for interval, tiers in quiet.items():
         node = {"matchers": [severity, matcher("tier", tiers)], **_TELL}
-        yield from _people(
-            catalog, alerts, chosen, node | {"mute_time_intervals": [interval]}, tiers
-        )
-    rest = {tier for tiers in quiet.values() for tier in tiers}
-    others = {s.tier for alert in alerts for s in alert.subjects} - rest
-    yield from _people(catalog, alerts, chosen, {"matchers": [severity], **_TELL}, sorted(others))
+        node["mute_time_intervals"] = [interval]
+        yield from _people(catalog, chosen, roots, node, tiers)
+    muted = {tier for tiers in quiet.values() for tier in tiers}
+    others = {s.tier for alert in chosen for s in alert.subjects.ways} - muted
+    yield from _people(catalog, chosen, roots, {"matchers": [severity], **_TELL}, others)
 
 
 def _people(
     catalog: Catalog,
-    alerts: Sequence[RoutedAlert],
-    chosen: Callable[[RoutedAlert], bool],
+    chosen: Sequence[RoutedAlert],
+    roots: Roots,
     node: Node,
-    tiers: Sequence[str] | None = None,
+    tiers: Collection[str] | None = None,
 ) -> Iterator[Node]:
     """
     Yield *node* completed with receivers, one child per owner who is told elsewhere than the rest.
 
-    Its receiver says how (`page` or `tell`) and becomes how and whom. Nothing for alerts that do
-    not occur in *tiers* (None: anywhere), or when nobody can be reached at all.
+    Its receiver says how (`page` or `tell`) and becomes how and whom. Nothing when none of the
+    *chosen* alerts occurs in *tiers* (None: anywhere), or when nobody can be reached at all.
     """
     owners: dict[str, set[str]] = {}
-    for alert in filter(chosen, alerts):
-        for subject in alert.subjects:
+    for alert in chosen:
+        for subject in alert.subjects.ways:
             if tiers is None or subject.tier in tiers:
                 owners.setdefault(addressee(catalog, subject.owner), set()).add(subject.owner)
     default = addressee(catalog, catalog.platform.default_owner)
@@ -173,6 +167,6 @@ def _people(
         for owner, told in sorted(owners.items())
         if owner != main
     ]
-    wait = int(group_wait(catalog, alerts, chosen).total_seconds())
+    wait = int(group_wait(roots, chosen).total_seconds())
     whole = {**node, "receiver": f"{manner}-{main}", "group_wait": f"{wait}s"}
     yield {**whole, "routes": children} if children else whole

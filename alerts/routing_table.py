@@ -2,8 +2,8 @@
 Who must hear of what: the intent that the routing tree is held against.
 
 `intended` says it straight from the catalog, in words of its own and without looking at the
-tree that `alerts.routing` builds; `check` (proof 4) compares the two through
-`alerts.routing_model`, and amtool compares the table with the rendered file.
+tree that `alerts.routing` builds; `alerts.routing_check` (proof 4) compares the two, and amtool
+compares the table with the rendered file.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from alerts.kit import Alert, Pack, Remedy, Scope, Severity
-from alerts.routing_model import Route
 from alerts.verdict import NEVER, counts, down_severity
-from generator.errors import Finding, Place
 from generator.model import Catalog, Service
-from generator.names import ALERTMANAGER_DIR, NONE, WATCHDOG
+from generator.names import NONE, WATCHDOG
 
 SERVICE_DOWN = "ServiceDown"
 
@@ -29,8 +28,6 @@ HEARTBEAT = "heartbeat"
 REMEDIATOR = "remediator"
 NOBODY = "nobody"
 
-_FILE = Place(f"{ALERTMANAGER_DIR}/alertmanager.yml")
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class Subject:
@@ -40,6 +37,30 @@ class Subject:
     tier: str
     kind: str
     owner: str
+
+
+class Subjects(tuple[Subject, ...]):  # noqa: SLOT001 - what is cached needs a place
+    """
+    Subjects that several alerts may share as one object, with what is looked up in them.
+
+    Alerts of one pack speak of the same services; what is worked out for one holds for all.
+    """
+
+    @cached_property
+    def by_service(self) -> Mapping[str, tuple[Subject, ...]]:
+        """Subjects by their service (`none` for those without one)."""
+        found: dict[str, list[Subject]] = {}
+        for subject in self:
+            found.setdefault(subject.service, []).append(subject)
+        return {service: tuple(subjects) for service, subjects in found.items()}
+
+    @cached_property
+    def ways(self) -> tuple[Subject, ...]:
+        """The first subject of each (tier, owner): routing tells no more of them apart."""
+        first: dict[tuple[str, str], Subject] = {}
+        for subject in self:
+            first.setdefault((subject.tier, subject.owner), subject)
+        return tuple(first.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +81,7 @@ class RoutedAlert:
     hold: timedelta
     keep: timedelta
     threshold: float | None
-    subjects: tuple[Subject, ...]
+    subjects: Subjects
 
     def labels(self, subject: Subject) -> dict[str, str]:
         """Return the labels of a firing about *subject*."""
@@ -82,18 +103,30 @@ def routed(
     packs: Iterable[tuple[Pack, Sequence[Service]]], catalog: Catalog
 ) -> tuple[RoutedAlert, ...]:
     """Return every alert of *packs*, in order; each pack comes with the services it applies to."""
-    return tuple(
-        routed_alert(alert, services, catalog) for pack, services in packs for alert in pack.alerts
-    )
+    everything = subjects_of(Scope.SERVICE.value, catalog.services, catalog)
+    # Many packs speak of the very same services: one `Subjects` serves them all.
+    shared = {tuple(catalog.by_name): everything}
+    found: list[RoutedAlert] = []
+    for pack, services in packs:
+        names = tuple(service.name for service in services)
+        if names not in shared:
+            shared[names] = subjects_of(Scope.SERVICE.value, services, catalog)
+        about = shared[names]
+        for alert in pack.alerts:
+            if alert.name == SERVICE_DOWN:
+                judged = [service for service in services if _is_about(alert, service, catalog)]
+                subjects = subjects_of(Scope.SERVICE.value, judged, catalog)
+            elif alert.name in AT_WORK:
+                subjects = everything  # told by the remediator, about others
+            elif alert.scope is Scope.SERVICE:
+                subjects = about
+            else:
+                subjects = subjects_of(alert.scope.value, services, catalog)
+            found.append(_routed_alert(alert, subjects))
+    return tuple(found)
 
 
-def routed_alert(alert: Alert, services: Sequence[Service], catalog: Catalog) -> RoutedAlert:
-    """Return *alert* with the subjects its scope gives it: *services*, all tiers, or none."""
-    if alert.name == SERVICE_DOWN:
-        services = [service for service in services if _is_about(alert, service, catalog)]
-    elif alert.name in AT_WORK:
-        # Told by the remediator, about others.
-        services = catalog.services
+def _routed_alert(alert: Alert, subjects: Subjects) -> RoutedAlert:
     return RoutedAlert(
         name=alert.name,
         severity=alert.severity.value,
@@ -104,7 +137,7 @@ def routed_alert(alert: Alert, services: Sequence[Service], catalog: Catalog) ->
         hold=alert.hold,
         keep=alert.keep,
         threshold=alert.threshold,
-        subjects=subjects_of(alert.scope.value, services, catalog),
+        subjects=subjects,
     )
 
 
@@ -133,14 +166,14 @@ def routed_rule(
     )
 
 
-def subjects_of(scope: str, services: Sequence[Service], catalog: Catalog) -> tuple[Subject, ...]:
+def subjects_of(scope: str, services: Iterable[Service], catalog: Catalog) -> Subjects:
     """Return the subjects of an alert of *scope*; only for scope service do *services* matter."""
     owner = catalog.platform.default_owner
     if scope == Scope.SERVICE.value:
-        return tuple(Subject(s.name, s.tier, s.kind, s.owner) for s in services)
+        return Subjects(Subject(s.name, s.tier, s.kind, s.owner) for s in services)
     if scope == Scope.TIER.value:
-        return tuple(Subject(NONE, tier.name, NONE, owner) for tier in catalog.tiers)
-    return (Subject(NONE, NONE, NONE, owner),)
+        return Subjects(Subject(NONE, tier.name, NONE, owner) for tier in catalog.tiers)
+    return Subjects((Subject(NONE, NONE, NONE, owner),))
 
 
 def intended(catalog: Catalog, labels: Mapping[str, str]) -> tuple[str, ...]:
@@ -211,85 +244,6 @@ class Row:
 def rows(catalog: Catalog, alerts: Iterable[RoutedAlert]) -> Iterator[Row]:
     """Yield one row per alert and distinct (tier, owner); which service it is never matters."""
     for alert in alerts:
-        seen: set[tuple[str, str]] = set()
-        for subject in alert.subjects:
-            if (subject.tier, subject.owner) not in seen:
-                seen.add((subject.tier, subject.owner))
-                labels = alert.labels(subject)
-                yield Row(labels, intended(catalog, labels))
-
-
-def check(
-    config: Mapping[str, Any], catalog: Catalog, alerts: Sequence[RoutedAlert]
-) -> list[Finding]:
-    """
-    Return where *config* (content of alertmanager.yml) and the intent differ: proof 4.
-
-    Every alert reaches exactly the receivers the catalog says, every receiver is reached by
-    some alert and leads where the catalog says.
-    """
-    root = Route.read(config["route"])
-    found: list[Finding] = []
-    reached: set[str] = set()
-    for row in rows(catalog, alerts):
-        got = tuple(leaf.receiver for leaf in root.leaves(row.labels))
-        reached.update(got)
-        if got != row.receivers:
-            found.append(_misrouted(row, got))
-    for receiver in config["receivers"]:
-        if receiver["name"] not in reached:
-            found.append(_finding(
-                f"receiver {receiver['name']!r} is reached by no alert",
-                "Remove it, or route an alert to it.",
-            ))  # fmt: skip
-        found.extend(_misdirected(receiver, catalog))
-    return found
-
-
-def _misrouted(row: Row, got: tuple[str, ...]) -> Finding:
-    labels = row.labels
-    return _finding(
-        f"alert {labels['alertname']!r} of tier {labels['tier']!r}, owner {labels['owner']!r}"
-        f" reaches {', '.join(got) or 'nothing'} instead of {', '.join(row.receivers)}",
-        "Change the route that takes it first.",
-    )
-
-
-def _misdirected(receiver: Mapping[str, Any], catalog: Catalog) -> Iterator[Finding]:
-    expected = destinations(catalog, receiver["name"])
-    got = _destinations_in(receiver)
-    if expected != got:
-        yield _finding(
-            f"receiver {receiver['name']!r} sends to {sorted(got)} instead of {sorted(expected)}",
-            "Compare it with `owners` and `notify` in the catalog.",
-        )
-
-
-def destinations(catalog: Catalog, receiver: str) -> frozenset[tuple[str, str]]:
-    """Return where the *receiver* of that name must send, as (way, address) pairs."""
-    notify = catalog.platform.notify
-    if receiver == HEARTBEAT:
-        return frozenset((("webhook", notify.heartbeat_url),))
-    if receiver == REMEDIATOR:
-        services = catalog.of_kind(REMEDIATOR)
-        return frozenset(("webhook", f"http://{s.name}:{s.port}/v1/alerts") for s in services)
-    if receiver == NOBODY:
-        return frozenset()
-    manner, _, owner = receiver.partition("-")
-    reached = frozenset(channels(catalog, owner))
-    if notify.webhook_url and (manner == "page" or not reached):
-        reached |= {("webhook", notify.webhook_url)}
-    return reached
-
-
-def _destinations_in(receiver: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
-    keys = {"webhook": "url", "slack": "channel", "email": "to"}
-    return frozenset(
-        (way, entry[key])
-        for way, key in keys.items()
-        for entry in receiver.get(f"{way}_configs", ())
-    )
-
-
-def _finding(fact: str, cure: str) -> Finding:
-    return Finding(_FILE, fact, cure, "routing")
+        for subject in alert.subjects.ways:
+            labels = alert.labels(subject)
+            yield Row(labels, intended(catalog, labels))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerts import inhibition, routing, routing_table
+from alerts import inhibition, routing, routing_check
 from generator.errors import Finding
 from generator.render import Rendered
 
@@ -10,7 +10,7 @@ from generator.render import Rendered
 def check_receivers(rendered: Rendered) -> list[Finding]:
     """Return where routing differs from what the catalog says."""
     config = routing.config(rendered.catalog, rendered.routed)
-    return routing_table.check(config, rendered.catalog, rendered.routed)
+    return routing_check.check(config, rendered.catalog, rendered.routed)
 
 
 def check_inhibition(rendered: Rendered) -> list[Finding]:

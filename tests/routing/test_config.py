@@ -30,7 +30,7 @@ def _write(folder: Path, artifacts: tuple[Artifact, ...]) -> Path:
 
 def _findings(catalog: Catalog, alerts: tuple[RoutedAlert, ...]) -> list[str]:
     config = routing.config(catalog, alerts)
-    found = routing_table.check(config, catalog, alerts) + inhibition.check(config, catalog, alerts)
+    found = routing_check.check(config, catalog, alerts) + inhibition.check(config, catalog, alerts)
     return [str(finding) for finding in found]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from alerts import inhibition, inhibition_timing, routing, routing_table
+from alerts import inhibition, inhibition_timing, routing, routing_check
 from alerts.routing_table import RoutedAlert
 from generator.model import Catalog
 
@@ -86,7 +86,7 @@ def test_a_planted_routing_fault_is_found(
     config = deepcopy(routing.config(catalog, alerts))
     plant(config)
 
-    found = [str(finding) for finding in routing_table.check(config, catalog, alerts)]
+    found = [str(finding) for finding in routing_check.check(config, catalog, alerts)]
     assert f"alertmanager/alertmanager.yml: {expected}" in found
 
 
