@@ -46,7 +46,7 @@ def test_ugly_texts_come_back(loader: Any) -> None:
 @given(data=st.one_of(st.lists(_DATA), st.dictionaries(_TEXTS, _DATA)))
 def test_every_value_comes_back(data: Any) -> None:
     """Whatever plain data is written, the C loader reads the same values of the same types back."""
-    read = yaml.load(dump_yaml(data, "catalog/"), Loader=yaml.CSafeLoader)  # noqa: S506 - a safe one
+    read = yaml.load(dump_yaml(data, "catalog/"), Loader=yaml.CSafeLoader)
 
     assert _typed(data) == _typed(read)
 
