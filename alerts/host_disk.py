@@ -176,7 +176,7 @@ INODES_IN_A_DAY = _full_soon("HostInodesGoneIn24Hours", Severity.WARNING, INODES
 READ_ONLY = HostAlert(
     name="HostFilesystemReadOnly",
     severity=Severity.CRITICAL,
-    expr=f"max {BY} (last_over_time(node_filesystem_readonly{{{REAL}}}[3m]))",
+    expr=f"max {BY} (last_over_time(node_filesystem_readonly{{{REAL}}}[12m]))",
     op="==",
     threshold=1,
     # Media that are mounted read-only on purpose have always been so.
@@ -193,6 +193,8 @@ READ_ONLY = HostAlert(
     value=1,
     tight=False,
     settle=timedelta(0),
+    # A day at 30 s would be 5,800 evaluations of every rule of the pack.
+    step=timedelta(minutes=5),
 )
 
 UNREADABLE = HostAlert(
