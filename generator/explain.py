@@ -90,10 +90,11 @@ def _service(service: Service, rendered: Rendered) -> Facts:
 def _alerts_about(service: Service, rendered: Rendered) -> dict[str, str]:
     found = {}
     for pack in rendered.packs:
-        if service not in alert_packs.subjects(pack, rendered.catalog):
-            continue
+        subjects = alert_packs.subjects(pack, rendered.catalog)
         for alert in pack.alerts:
-            if alert.scope is Scope.SERVICE:
+            if alert.scope is Scope.SERVICE and service in rendered.universe.subjects(
+                alert, subjects
+            ):
                 found[alert.name] = (
                     f"{alert.severity.value} to {_receivers(alert, service, rendered)}"
                 )
@@ -153,7 +154,9 @@ def _source(name: str, rendered: Rendered) -> str:
 
 def _alert(pack: Pack, alert: Alert, rendered: Rendered) -> Facts:
     catalog = rendered.catalog
-    services = alert_packs.subjects(pack, catalog) if alert.scope is Scope.SERVICE else ()
+    services: tuple[Service, ...] = ()
+    if alert.scope is Scope.SERVICE:
+        services = rendered.universe.subjects(alert, alert_packs.subjects(pack, catalog))
     ways: dict[str, list[str]] = {}
     for service in services:
         ways.setdefault(_receivers(alert, service, rendered), []).append(service.name)

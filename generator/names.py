@@ -50,6 +50,7 @@ BLACKBOX_JOB = "blackbox"
 # Kinds that the generator itself must know: what they do for the others is not data.
 BLACKBOX_KIND = "blackbox-exporter"
 CADVISOR_KIND = "cadvisor"
+AGENTS_KIND = "agents-exporter"
 ALERTMANAGER_KIND = "alertmanager"
 PROMETHEUS_KIND = "prometheus"
 

@@ -7,7 +7,7 @@ generation ask. It never rewrites expressions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -112,6 +112,18 @@ def alive(expr: str, exists: Callable[[Selector], bool]) -> bool:
     `vector` always do.
     """
     return _alive(parse(expr), exists, "", ZERO)
+
+
+def values_of(
+    expr: str, label: str, of: Callable[[Selector, str], frozenset[str] | None]
+) -> frozenset[str] | None:
+    """
+    Return the values of *label* that results of *expr* can carry; None when it could be any.
+
+    *of* gives the values for one selector. What is matched or joined must agree, so sets are
+    intersected there and united at `or`.
+    """
+    return _values(parse(expr), label, of)
 
 
 def _children(node: Any) -> Iterator[Any]:
@@ -315,3 +327,34 @@ def _alive(node: Any, exists: Callable[[Selector], bool], function: str, window:
         right = _alive(node.rhs, exists, function, window)
         return left or right if operation == "or" else left and right
     return all(_alive(child, exists, function, window) for child in _children(node))
+
+
+Values = frozenset[str] | None
+
+
+def _values(node: Any, label: str, of: Callable[[Selector, str], Values]) -> Values:
+    if isinstance(node, parser.VectorSelector):
+        return _common(of(selector, label) for selector in _selectors(node, "", ZERO))
+    if isinstance(node, parser.Call):
+        if node.func.name in {"absent", "absent_over_time", *_EMPTY_CALLS}:
+            return None
+        if node.func.name == "label_replace" and node.args[1].val == label:
+            return _values(node.args[0], node.args[3].val, of)
+    if isinstance(node, parser.BinaryExpr):
+        left = _values(node.lhs, label, of)
+        operation = str(node.op)
+        if operation == "unless":
+            return left
+        right = _values(node.rhs, label, of)
+        if operation == "or":
+            return None if left is None or right is None else left | right
+        return _common((left, right))
+    return _common(_values(child, label, of) for child in _children(node))
+
+
+def _common(found: Iterable[Values]) -> Values:
+    common: Values = None
+    for values in found:
+        if values is not None:
+            common = values if common is None else common & values
+    return common

@@ -7,7 +7,8 @@ environment or the network: the same catalog gives the same bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from alerts import packs as alert_packs
@@ -19,7 +20,7 @@ from dashboards.board import Board
 from generator import contracts, rules, ruletests
 from generator.artifacts import Artifact
 from generator.errors import RenderError
-from generator.model import Catalog
+from generator.model import Catalog, Service
 from generator.scrape import modules, prometheus
 from generator.scrape.estimate import Estimate, estimate
 from generator.scrape.jobs import Job
@@ -67,9 +68,7 @@ def render(catalog: Catalog) -> Rendered:
     """
     universe = Universe(catalog)
     packs, left_out = universe.trim(alert_packs.active(catalog))
-    routed = routing_table.routed(
-        ((pack, alert_packs.subjects(pack, catalog)) for pack in packs), catalog
-    )
+    routed = routing_table.routed(_with_subjects(packs, universe), catalog)
     routed += _routed_log_rules(catalog)
     found = (
         *prometheus.render(catalog),
@@ -93,6 +92,16 @@ def render(catalog: Catalog) -> Rendered:
         routed=routed,
         left_out=left_out,
     )
+
+
+def _with_subjects(
+    packs: tuple[Pack, ...], universe: Universe
+) -> Iterator[tuple[Pack, tuple[Service, ...]]]:
+    """Yield every alert as a pack of its own with the services it can be about."""
+    for pack in packs:
+        services = alert_packs.subjects(pack, universe.catalog)
+        for alert in pack.alerts:
+            yield replace(pack, alerts=(alert,)), universe.subjects(alert, services)
 
 
 def _routed_log_rules(catalog: Catalog) -> tuple[RoutedAlert, ...]:

@@ -12,17 +12,28 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from alerts.kit import Pack, Record
+from alerts.kit import Alert, Pack, Record
 from generator import promql
 from generator.kinds import BUILTIN_METRICS
-from generator.model import Catalog
-from generator.names import CADVISOR_KIND, EXPORTER_LABEL, SUBJECT_LABELS
+from generator.model import Catalog, Service
+from generator.names import AGENTS_KIND, CADVISOR_KIND, EXPORTER_LABEL, SUBJECT_LABELS
 from generator.promql import Matcher, Selector
 from generator.scrape.jobs import Job, jobs, subject_labels
 from generator.software import Kind, Metric
 
 _SCRAPED = frozenset({"job", "instance", *SUBJECT_LABELS, EXPORTER_LABEL, "probe"})
 _OF_TYPE = {"histogram": frozenset({"le"}), "summary": frozenset({"quantile"})}
+_PROBED = (
+    "agent_up",
+    "agent_probe",
+    "agent_http",
+    "agent_last",
+    "agent_consecutive",
+    "agent_dependency",
+    "agent_version",
+    "agent_tls",
+)
+_ALERTS = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
 _ALERTS_LABELS = frozenset(
     {"alertname", "alertstate", "severity", "scope", "role", "family", "owner", "remedy"}
 )
@@ -30,10 +41,11 @@ _ALERTS_LABELS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One metric as one job exposes it."""
+    """One metric as one job exposes it; *kind* declares it, which may not be the job's own."""
 
     metric: Metric
     job: Job
+    kind: Kind
 
 
 class Universe:
@@ -52,8 +64,11 @@ class Universe:
         for job in self.jobs:
             for kind in self._told_by(job):
                 self._declare(kind, job)
-        self._subjects: dict[str, tuple[Mapping[str, str], ...]] = {}
-        self._exists = lru_cache(maxsize=None)(self._look)
+        self._named: dict[str, set[str]] = {}  # recorded with a literal `service`, one per rule
+        self._about: dict[str, frozenset[str] | None] = {}
+        self._subjects: dict[tuple[str, str], tuple[Mapping[str, str], ...]] = {}
+        self._found = lru_cache(maxsize=None)(self._look)
+        self._labelled = lru_cache(maxsize=None)(self._read)
 
     def learn(self, records: Iterable[Record]) -> None:
         """Add recorded series; a record may build on those before it."""
@@ -61,7 +76,15 @@ class Universe:
             labels = promql.output_labels(record.expr, self.labels) or frozenset()
             known = self._recorded.get(record.name, frozenset())
             self._recorded[record.name] = known | labels | frozenset(record.labels)
-        self._exists.cache_clear()
+            self._learn_services(record)
+
+    def _learn_services(self, record: Record) -> None:
+        """Remember which services a recorded series is about; None once it could be any."""
+        if "service" in record.labels:
+            self._named.setdefault(record.name, set()).add(record.labels["service"])
+            return
+        found = promql.values_of(record.expr, "service", self._values)
+        self._about[record.name] = found
 
     def _told_by(self, job: Job) -> Iterator[Kind]:
         """Yield the kinds whose metrics *job* brings: its own, and those our exporters speak for."""
@@ -75,7 +98,7 @@ class Universe:
         for metric in kind.declares.values():
             for name in metric.series_names:
                 if not (dropped and dropped.fullmatch(name)):
-                    self._declared.setdefault(name, []).append(Declared(metric, job))
+                    self._declared.setdefault(name, []).append(Declared(metric, job, kind))
 
     def trim(self, packs: Iterable[Pack]) -> tuple[tuple[Pack, ...], tuple[str, ...]]:
         """
@@ -102,7 +125,7 @@ class Universe:
         """Return the names of all labels that series called *name* can carry; None if unknown."""
         if name in self._recorded:
             return self._recorded[name]
-        if name in {"ALERTS", "ALERTS_FOR_STATE"}:
+        if name in _ALERTS:
             return _ALERTS_LABELS | frozenset(SUBJECT_LABELS)
         if name in BUILTIN_METRICS:
             return _SCRAPED
@@ -138,38 +161,76 @@ class Universe:
 
     def exists(self, selector: Selector) -> bool:
         """Whether some target exposes the selected metric under all the selector's label matchers."""
-        return bool(self._exists(selector.metric, selector.matchers))
+        if selector.metric in self._recorded or selector.metric in _ALERTS:
+            return True
+        return bool(self._found(selector.metric, selector.matchers))
 
     def alive(self, expr: str) -> bool:
         """Whether *expr* can ever give a result on this catalog."""
         return promql.alive(expr, self.exists)
 
-    def _look(self, metric: str, matchers: tuple[Matcher, ...]) -> bool:
-        if metric in self._recorded or metric in {"ALERTS", "ALERTS_FOR_STATE"}:
-            return True
+    def subjects(self, alert: Alert, services: tuple[Service, ...]) -> tuple[Service, ...]:
+        """Return those of *services* that *alert* can ever be about."""
+        names = promql.values_of(alert.condition, "service", self._values)
+        return services if names is None else tuple(s for s in services if s.name in names)
+
+    def _values(self, selector: Selector, label: str) -> frozenset[str] | None:
+        """Return the values of *label* over the selected series; None when it could be any."""
+        if selector.metric in self._recorded or selector.metric in _ALERTS:
+            if label != "service":
+                return None
+            if selector.metric in self._named:
+                return frozenset(self._named[selector.metric])
+            return self._about.get(selector.metric)
+        return self._labelled(selector.metric, selector.matchers, label)
+
+    def _read(self, metric: str, matchers: tuple[Matcher, ...], label: str) -> frozenset[str]:
+        found = self._found(metric, matchers)
+        return frozenset(labels[label] for labels in found if labels.get(label))
+
+    def _look(self, metric: str, matchers: tuple[Matcher, ...]) -> tuple[Mapping[str, str], ...]:
+        """Return the label sets, as far as scraping sets them, of all series that match."""
         steering = tuple(
             matcher for matcher in matchers if matcher.label in _SCRAPED - {"instance"}
         )
-        if metric in BUILTIN_METRICS:
-            exposing = self.jobs
-        else:
-            exposing = tuple(declared.job for declared in self._declared.get(metric, ()))
-        return any(
-            all(matches(matcher, labels.get(matcher.label, "")) for matcher in steering)
-            for job in exposing
-            for labels in self._series_labels(job, builtin=metric in BUILTIN_METRICS)
+        return tuple(
+            labels
+            for job, kind in self._exposing(metric)
+            for labels in self._series_labels(job, kind)
+            if self._tells(metric, job, labels)
+            and all(matches(matcher, labels.get(matcher.label, "")) for matcher in steering)
         )
 
-    def _series_labels(self, job: Job, *, builtin: bool) -> tuple[Mapping[str, str], ...]:
-        """Return the label sets of a job's series: its targets', or every subject it speaks of."""
-        key = f"{job.name}/{builtin}"
+    def _tells(self, metric: str, job: Job, labels: Mapping[str, str]) -> bool:
+        """Whether *metric* exists for this subject: the agents exporter probes only what it is to probe."""
+        if job.name != AGENTS_KIND or not metric.startswith(_PROBED):
+            return True
+        service = self.catalog.by_name[labels["service"]]
+        probed = self.catalog.kinds[service.kind].prober == "agents" and bool(service.probes)
+        return probed or service.kind == AGENTS_KIND
+
+    def _exposing(self, metric: str) -> tuple[tuple[Job, Kind | None], ...]:
+        if metric in BUILTIN_METRICS:
+            return tuple((job, None) for job in self.jobs)
+        return tuple((declared.job, declared.kind) for declared in self._declared.get(metric, ()))
+
+    def _series_labels(self, job: Job, kind: Kind | None) -> tuple[Mapping[str, str], ...]:
+        """
+        Return the label sets of a job's series: its targets', or those of every subject it tells of.
+
+        Without a *kind* the series are Prometheus' own (`up`), which speak of targets alone.
+        """
+        key = (job.name, kind.name if kind else "")
         if key not in self._subjects:
             own = [{"job": job.name, **target.labels} for target in job.targets]
-            if not builtin and (job.honor_labels or job.name == CADVISOR_KIND):
+            if kind and (job.honor_labels or job.name == CADVISOR_KIND):
                 first = job.targets[0].labels.get(EXPORTER_LABEL, "")
+                told = (
+                    self.catalog.services if kind is job.kind else self.catalog.of_kind(kind.name)
+                )
                 own += [
                     {"job": job.name, EXPORTER_LABEL: first, **subject_labels(service)}
-                    for service in self.catalog.services
+                    for service in told
                 ]
             self._subjects[key] = tuple(own)
         return self._subjects[key]
