@@ -11,16 +11,14 @@ Inhibited alerts still stand in Alertmanager's API, where the remediator reads t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from alerts.kit import Role, Scope, Severity
 from alerts.routing_table import AT_WORK, SERVICE_DOWN, RoutedAlert
-from generator.model import Catalog, Service
+from alerts.tier_shares import TIER_HEALTH, TierShares
+from generator.model import Catalog
 from generator.names import NONE
-
-# Alerts about the share of a tier that is unhealthy; a root that makes one fire explains it.
-TIER_HEALTH = ("TierDegraded", "TierDown")
 
 # Matches subjects that exist: neither `none` nor, for alerts of others, a missing label.
 _SOME_SERVICE = f'service!~"|{NONE}"'
@@ -50,50 +48,12 @@ def matcher(name: str, values: Sequence[str]) -> str:
     return f'{name}=~"{"|".join(value.replace(".", "[.]") for value in values)}"'
 
 
-def explained_tiers(
-    catalog: Catalog, alert: RoutedAlert, unhealthy: Collection[str]
-) -> tuple[str, ...]:
-    """
-    Return the tiers, in order, in which *unhealthy* services alone make the tier *alert* fire.
-
-    At least two of a tier, and more of its weight than the threshold; services behind profiles
-    are taken as all there or all absent, and either is enough.
-    """
-    sick: dict[str, list[Service]] = {}
-    for service in map(catalog.by_name.__getitem__, unhealthy):
-        if not service.oneshot:
-            sick.setdefault(service.tier, []).append(service)
-    return tuple(
-        tier.name
-        for tier in catalog.tiers
-        if any(
-            len(down) > 1
-            and _weight(catalog, down) > (alert.threshold or 0) * _weight(catalog, members)
-            for down, members in _worlds(sick.get(tier.name, []), catalog.in_tier(tier.name))
-        )
-    )
-
-
-def _worlds(
-    down: Sequence[Service], members: Sequence[Service]
-) -> Iterator[tuple[Sequence[Service], Sequence[Service]]]:
-    """Yield who is down and who counts, with the services behind profiles and without."""
-    if len(down) < 2:
-        return
-    lasting = [member for member in members if not member.oneshot]
-    yield down, lasting
-    yield [s for s in down if not s.optional], [s for s in lasting if not s.optional]
-
-
-def _weight(catalog: Catalog, services: Iterable[Service]) -> int:
-    return sum(1 + len(catalog.hard_dependants[service.name]) for service in services)
-
-
 def _root_rules(catalog: Catalog, alerts: Sequence[RoutedAlert]) -> Iterator[InhibitRule]:
     down = {s.service for a in alerts if a.name == SERVICE_DOWN for s in a.subjects}
     symptomatic = {
         subject.service for alert in alerts if _is_symptom(alert) for subject in alert.subjects
     }
+    shares = TierShares(catalog)
     for root in catalog.services:
         if root.name not in down:
             continue
@@ -109,7 +69,7 @@ def _root_rules(catalog: Catalog, alerts: Sequence[RoutedAlert]) -> Iterator[Inh
             yield InhibitRule(f"{root.name} down: its dependants down", source, target)
         for alert in alerts:
             if alert.name in TIER_HEALTH and dependants:
-                tiers = explained_tiers(catalog, alert, (root.name, *dependants))
+                tiers = shares.explained(alert, (root.name, *dependants))
                 if tiers:
                     target = (matcher("alertname", (alert.name,)), matcher("tier", tiers))
                     yield InhibitRule(f"{root.name} down: {alert.name}", source, target)

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from alerts.inhibition_rules import TIER_HEALTH, explained_tiers
 from alerts.kit import Role, Scope
 from alerts.routing_model import Route
 from alerts.routing_table import NOBODY, SERVICE_DOWN, RoutedAlert, Subject
+from alerts.tier_shares import TIER_HEALTH, TierShares
 from generator.errors import Finding, Place
 from generator.model import Catalog
 from generator.names import ALERTMANAGER_DIR
@@ -53,12 +53,13 @@ class Roots:
                 for subject in alert.subjects:
                     _raise(self._own, subject.service, alert.hold)
         tier_alerts = [alert for alert in alerts if alert.name in TIER_HEALTH]
+        shares = TierShares(catalog)
         for root, late in self._own.items():
             fallen = catalog.hard_dependants[root]
             for dependant in fallen:
                 _raise(self._above, dependant, late)
             for alert in tier_alerts if fallen else ():
-                for tier in explained_tiers(catalog, alert, (root, *fallen)):
+                for tier in shares.explained(alert, (root, *fallen)):
                     _raise(self._of_tier, (alert.name, tier), late)
 
     def latest(self, alert: RoutedAlert) -> Mapping[Way, tuple[timedelta, Subject]]:
@@ -151,6 +152,7 @@ def _short_keeps(catalog: Catalog, alerts: Sequence[RoutedAlert]) -> list[Findin
         for subject in alert.subjects
     }
     tier_alerts = [alert for alert in alerts if alert.name in TIER_HEALTH]
+    shares = TierShares(catalog)
     found: list[Finding] = []
     for root, keep in sorted(keeps.items()):
         fallen = catalog.hard_dependants[root]
@@ -158,7 +160,7 @@ def _short_keeps(catalog: Catalog, alerts: Sequence[RoutedAlert]) -> list[Findin
             name: keeps[name] + catalog.by_name[name].recovery for name in fallen if name in keeps
         }
         for alert in tier_alerts if fallen else ():
-            for tier in explained_tiers(catalog, alert, (root, *fallen)):
+            for tier in shares.explained(alert, (root, *fallen)):
                 slowest = (
                     catalog.by_name[n].recovery for n in fallen if catalog.by_name[n].tier == tier
                 )

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alerts.inhibition_rules import TIER_HEALTH, explained_tiers
 from alerts.kit import Role, Scope
 from alerts.routing_model import Notification, notifications
 from alerts.routing_table import AT_WORK, SERVICE_DOWN, RoutedAlert
+from alerts.tier_shares import TIER_HEALTH, TierShares
 from generator.model import Catalog
 
 
@@ -53,10 +53,11 @@ def firing(
 ) -> tuple[dict[str, str], ...]:
     """Return the labels of everything that can fire when *root* is down, in the alerts' order."""
     fallen = {root, *catalog.hard_dependants[root]}
+    shares = TierShares(catalog)
     active: list[dict[str, str]] = []
     for alert in alerts:
         if alert.name in TIER_HEALTH:
-            tiers = explained_tiers(catalog, alert, sorted(fallen))
+            tiers = shares.explained(alert, fallen)
             active += [alert.labels(s) for s in alert.subjects if s.tier in tiers]
         elif _follows(alert):
             active += [alert.labels(s) for s in alert.subjects if s.service in fallen]
