@@ -8,7 +8,7 @@ A file is left out when the catalog has no such exporter, or nothing for it to w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from generator.model import Catalog, Service
@@ -77,18 +77,18 @@ def _agent(service: Service, catalog: Catalog) -> dict[str, Any]:
 
 def _ollama_targets(catalog: Catalog) -> Iterable[dict[str, Any]]:
     servers = catalog.of_kind(_OLLAMA)
+    callers = _callers(catalog, [server.name for server in servers])
     for server in servers:
         if server.port is None:
             continue
-        callers = [service for service in catalog.services if _calls(service, server, servers)]
-        models = list(dict.fromkeys((*server.models, *_expected(callers))))
+        models = list(dict.fromkeys((*server.models, *_expected(callers[server.name]))))
         target = {
             **_subject(server),
             "probe": "http",
             "url": f"http://{server.name}:{server.port}",
             "port": server.port,
         }
-        others = _other_ports(server, callers)
+        others = _other_ports(server, callers[server.name])
         if others:
             target["other_ports"] = others
         if models:
@@ -97,13 +97,16 @@ def _ollama_targets(catalog: Catalog) -> Iterable[dict[str, Any]]:
         yield target
 
 
-def _calls(service: Service, server: Service, servers: tuple[Service, ...]) -> bool:
-    """Return whether *service* uses *server*: it depends on it, or on no Ollama by name."""
-    needed = {dependency.service for dependency in service.depends_on}
-    if server.name in needed:
-        return True
-    uses = bool(service.expects_models) or service.ollama_port is not None
-    return uses and needed.isdisjoint(other.name for other in servers)
+def _callers(catalog: Catalog, servers: Sequence[str]) -> dict[str, list[Service]]:
+    """Return who uses each of *servers*: what depends on it, or uses Ollama and depends on none."""
+    found: dict[str, list[Service]] = {server: [] for server in servers}
+    for service in catalog.services:
+        needed = [dep.service for dep in service.depends_on if dep.service in found]
+        if not needed and (service.expects_models or service.ollama_port is not None):
+            needed = list(servers)
+        for server in needed:
+            found[server].append(service)
+    return found
 
 
 def _expected(callers: Iterable[Service]) -> Iterable[str]:
