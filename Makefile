@@ -46,7 +46,7 @@ format: dev ## Format the code
 	@$(BIN)/ruff format .
 
 golden: dev ## Rewrite the expected files of the tests, then run them again
-	@TIERWATCH_GOLDEN=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not live" || true
+	@TIERWATCH_GOLDEN=write $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not live" || true
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not live"
 
 bench: dev tools-min ## Measure speed, memory and the time of the generated tests
