@@ -8,7 +8,7 @@ the oldest target in the catalog are left out: 0.25 refuses them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from alerts import message_templates
@@ -29,12 +29,19 @@ _FIXED = ("alertname", "severity", "scope", "role", "family", "remedy")
 _NAMED_RULES = (0, 30)
 
 
-def render(catalog: Catalog, alerts: Sequence[RoutedAlert]) -> tuple[Artifact, ...]:
-    """Return alertmanager.yml, the message templates and the routing table routing.yml."""
+def render(
+    catalog: Catalog, alerts: Sequence[RoutedAlert], made: Mapping[str, Any] | None = None
+) -> tuple[Artifact, ...]:
+    """
+    Return alertmanager.yml, the message templates and the routing table routing.yml.
+
+    *made* is what `config` gives, where the caller has it already.
+    """
+    content = config(catalog, alerts) if made is None else made
     return (
         Artifact(
             f"{ALERTMANAGER_DIR}/alertmanager.yml",
-            dump_yaml(config(catalog, alerts), "catalog/ and alerts/routing.py"),
+            dump_yaml(content, "catalog/ and alerts/routing.py"),
         ),
         *message_templates.render(),
         Artifact(

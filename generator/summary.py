@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from generator.errors import Finding
 from generator.quantities import say_bytes
 from generator.render import Rendered
-from generator.verify import Judgement, Verdict
 from generator.write import Change
+
+if TYPE_CHECKING:
+    # `generate` asks no tools and does not pay for what finds and runs them.
+    from generator.verify import Judgement, Verdict
 
 
 def counts(rendered: Rendered) -> dict[str, int]:
@@ -127,6 +130,8 @@ _MANY = 12  # more lines than anybody reads
 
 def judged(judgements: Sequence[Judgement]) -> list[str]:
     """Return a line per check, with the tool's own words under one that failed."""
+    from generator.verify import Verdict
+
     lines = []
     for judgement in judgements:
         lines.append(f"  {judgement.verdict.value:<10}  {judgement.check} ({judgement.tool})")
@@ -142,4 +147,6 @@ _DETAIL = 40
 
 def verdict_counts(judgements: Sequence[Judgement]) -> Mapping[Verdict, int]:
     """Return how many judgements there are of each sort."""
+    from generator.verify import Verdict
+
     return {verdict: sum(j.verdict is verdict for j in judgements) for verdict in Verdict}

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from alerts import inhibition, routing, routing_check
+from alerts import inhibition, routing_check
 from generator.errors import Finding
 from generator.render import Rendered
 
 
 def check_receivers(rendered: Rendered) -> list[Finding]:
     """Return where routing differs from what the catalog says."""
-    config = routing.config(rendered.catalog, rendered.routed)
-    return routing_check.check(config, rendered.catalog, rendered.routed)
+    return routing_check.check(rendered.alertmanager, rendered.catalog, rendered.routed)
 
 
 def check_inhibition(rendered: Rendered) -> list[Finding]:
     """Return inhibit rules that are dead, hide a page, or come too late."""
-    config = routing.config(rendered.catalog, rendered.routed)
-    return inhibition.check(config, rendered.catalog, rendered.routed)
+    return inhibition.check(rendered.alertmanager, rendered.catalog, rendered.routed)
