@@ -7,9 +7,10 @@ environment or the network: the same catalog gives the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from alerts import packs as alert_packs
 from alerts import routing, routing_table
@@ -38,6 +39,7 @@ class Rendered:
     packs: tuple[Pack, ...]
     jobs: tuple[Job, ...]
     boards: tuple[Board, ...]
+    alertmanager: Mapping[str, Any]  # the content of alertmanager.yml
     artifacts: tuple[Artifact, ...]
     universe: Universe
     routed: tuple[RoutedAlert, ...]
@@ -70,12 +72,13 @@ def render(catalog: Catalog) -> Rendered:
     packs, left_out = universe.trim(alert_packs.active(catalog))
     routed = routing_table.routed(_with_subjects(packs, universe), catalog)
     routed += _routed_log_rules(catalog)
+    alertmanager = routing.config(catalog, routed)
     found = (
         *prometheus.render(catalog),
         *modules.render(catalog),
         *rules.render(packs, catalog),
         *ruletests.render(packs, catalog),
-        *routing.render(catalog, routed),
+        *routing.render(catalog, routed, alertmanager),
         *board_files.render(catalog),
         *server.render(catalog),
         *agent.render(catalog),
@@ -87,6 +90,7 @@ def render(catalog: Catalog) -> Rendered:
         packs=packs,
         jobs=universe.jobs,
         boards=board_files.boards(catalog),
+        alertmanager=alertmanager,
         artifacts=tuple(sorted(found)),
         universe=universe,
         routed=routed,
