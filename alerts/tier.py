@@ -12,7 +12,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from alerts.kit import Alert, Pack, Record, Remedy, Scope, Severity
-from generator.model import Catalog
+from generator.model import TIER_KEEP, Catalog
 from generator.names import HEALTHY, TIER_HEALTHY, TIER_WEIGHT
 
 _AT_LEAST_TWO = f"and on (tier) count by (tier) ({HEALTHY} == 0) >= 2"
@@ -65,6 +65,7 @@ DEGRADED = Alert(
     threshold=0.25,
     where=_AT_LEAST_TWO,
     hold=timedelta(minutes=3),
+    keep=TIER_KEEP,
     board="tier",
     summary="Tier {{ $labels.tier }} is degraded: {{ $value | humanizePercentage }} of its weight is unhealthy",
     description=(
@@ -87,6 +88,7 @@ DOWN = Alert(
     threshold=0.5,
     where=_AT_LEAST_TWO,
     hold=timedelta(minutes=3),
+    keep=TIER_KEEP,
     board="tier",
     summary="Tier {{ $labels.tier }} is down: {{ $value | humanizePercentage }} of its weight is unhealthy",
     description=(

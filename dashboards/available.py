@@ -8,8 +8,7 @@ declare; a catalog without cAdvisor simply has no container panels, and says so 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from dashboards.board import Board
@@ -24,6 +23,30 @@ from generator.names import CATALOG_INFO, HEALTHY, PRESENT, TIER_HEALTHY
 _METRIC = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)\{")
 
 _RECORDED = frozenset({CATALOG_INFO, HEALTHY, PRESENT, TIER_HEALTHY})
+
+
+# Whether this catalog can give an expression any data.
+Fills = Callable[[str], bool]
+
+# What Grafana fills in; any value of the right sort lets an expression parse.
+_VARIABLES = (
+    (re.compile(r"\$__(?:rate_)?interval\b|\$\{__(?:rate_)?interval\}"), "5m"),
+    (re.compile(r"\$__range\b"), "1h"),
+    (re.compile(r"\$\{?[a-zA-Z_][a-zA-Z0-9_]*(?::[a-z]+)?\}?"), ".*"),
+)
+
+
+def filled_in(expr: str) -> str:
+    """Return *expr* with Grafana's variables replaced, so that it is PromQL."""
+    for pattern, value in _VARIABLES:
+        expr = pattern.sub(value, expr)
+    return expr
+
+
+def by_name(catalog: Catalog) -> Fills:
+    """Return the cheap answer: an expression is filled when every metric in it exists somewhere."""
+    names = available(catalog)
+    return lambda expr: metrics_of(expr) <= names
 
 
 def available(catalog: Catalog) -> frozenset[str]:
@@ -49,22 +72,22 @@ def metrics_of(expr: str) -> frozenset[str]:
     return frozenset(_METRIC.findall(expr))
 
 
-def prune(board: Board, names: AbstractSet[str], *, logs: bool) -> Board:
+def prune(board: Board, fills: Fills, *, logs: bool) -> Board:
     """
-    Return *board* without the queries, panels and annotations that *names* cannot fill.
+    Return *board* without the queries, panels and annotations that *fills* says stay empty.
 
     *logs* says whether there is a Loki to ask; without one no log panel is kept.
     """
     rows = tuple(
-        replace(row, panels=tuple(_kept(row.panels, names, logs=logs))) for row in board.rows
+        replace(row, panels=tuple(_kept(row.panels, fills, logs=logs))) for row in board.rows
     )
-    marks = tuple(mark for mark in board.annotations if metrics_of(mark.expr) <= names)
+    marks = tuple(mark for mark in board.annotations if fills(mark.expr))
     return replace(board, rows=tuple(row for row in rows if row.panels), annotations=marks)
 
 
-def _kept(panels: tuple[Panel, ...], names: AbstractSet[str], *, logs: bool) -> Iterator[Panel]:
+def _kept(panels: tuple[Panel, ...], fills: Fills, *, logs: bool) -> Iterator[Panel]:
     for panel in panels:
-        queries = tuple(query for query in panel.queries if _fits(query, names, logs=logs))
+        queries = tuple(query for query in panel.queries if _fits(query, fills, logs=logs))
         if queries == panel.queries:
             yield panel
         elif any(query.datasource == LOKI or metrics_of(query.expr) for query in queries):
@@ -78,7 +101,7 @@ def _kept(panels: tuple[Panel, ...], names: AbstractSet[str], *, logs: bool) -> 
             yield replace(panel, queries=queries, columns=columns)
 
 
-def _fits(query: Query, names: AbstractSet[str], *, logs: bool) -> bool:
+def _fits(query: Query, fills: Fills, *, logs: bool) -> bool:
     if query.datasource == LOKI:
         return logs
-    return metrics_of(query.expr) <= names
+    return fills(query.expr)

@@ -16,7 +16,7 @@ from dashboards import (
     stack,
     tier,
 )
-from dashboards.available import available, prune
+from dashboards.available import Fills, by_name, prune
 from dashboards.board import Board
 from dashboards.frame import finish
 from dashboards.json_text import dump
@@ -41,17 +41,20 @@ _MAKERS: tuple[Callable[[Catalog], tuple[Board, ...]], ...] = (
 )
 
 
-def boards(catalog: Catalog) -> tuple[Board, ...]:
-    """Return every board that this catalog can fill: home, tiers in order, kinds by name, the rest."""
-    names = available(catalog)
+def boards(catalog: Catalog, fills: Fills | None = None) -> tuple[Board, ...]:
+    """
+    Return every board that this catalog can fill: home, tiers in order, kinds by name, the rest.
+
+    *fills* tells which expressions ever have data; by default, those whose metrics exist.
+    """
+    fills = fills or by_name(catalog)
     made = [board for make in _MAKERS for board in make(catalog)]
     logs = bool(catalog.of_kind("loki"))
-    return finish((prune(board, names, logs=logs) for board in made), catalog)
+    return finish((prune(board, fills, logs=logs) for board in made), catalog)
 
 
-def render(catalog: Catalog) -> tuple[Artifact, ...]:
-    """Return `grafana/dashboards/<board>.json` for every board, and the provisioning files."""
-    made = tuple(
-        Artifact(f"{FOLDER}/{board.id}.json", dump(dashboard(board))) for board in boards(catalog)
-    )
-    return made + provisioning(catalog)
+def render(catalog: Catalog, made: tuple[Board, ...] | None = None) -> tuple[Artifact, ...]:
+    """Return `grafana/dashboards/<board>.json` for every board *made*, and the provisioning files."""
+    made = boards(catalog) if made is None else made
+    files = tuple(Artifact(f"{FOLDER}/{board.id}.json", dump(dashboard(board))) for board in made)
+    return files + provisioning(catalog)

@@ -17,6 +17,7 @@ from alerts import routing, routing_table
 from alerts.kit import Alert, Pack
 from alerts.routing_table import RoutedAlert
 from dashboards import render as board_files
+from dashboards.available import filled_in
 from dashboards.board import Board
 from generator import contracts, rules, ruletests
 from generator.artifacts import Artifact
@@ -72,6 +73,7 @@ def render(catalog: Catalog) -> Rendered:
     packs, left_out = universe.trim(alert_packs.active(catalog))
     routed = routing_table.routed(_with_subjects(packs, universe), catalog)
     routed += _routed_log_rules(catalog)
+    boards = board_files.boards(catalog, lambda expr: universe.alive(filled_in(expr)))
     alertmanager = routing.config(catalog, routed)
     found = (
         *prometheus.render(catalog),
@@ -79,7 +81,7 @@ def render(catalog: Catalog) -> Rendered:
         *rules.render(packs, catalog),
         *ruletests.render(packs, catalog),
         *routing.render(catalog, routed, alertmanager),
-        *board_files.render(catalog),
+        *board_files.render(catalog, boards),
         *server.render(catalog),
         *agent.render(catalog),
         *contracts.render(catalog),
@@ -89,7 +91,7 @@ def render(catalog: Catalog) -> Rendered:
         catalog=catalog,
         packs=packs,
         jobs=universe.jobs,
-        boards=board_files.boards(catalog),
+        boards=boards,
         alertmanager=alertmanager,
         artifacts=tuple(sorted(found)),
         universe=universe,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from dashboards.available import filled_in
 from generator import promql
 from generator.errors import Finding, Place, RenderError
 from generator.names import board_uid
-from generator.proofs.expressions import filled_in
 from generator.render import Rendered
 
 RUNBOOKS = Path(__file__).resolve().parent.parent.parent / "alerts" / "runbooks"

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dashboards.available import filled_in
 from generator.errors import Place
 from generator.render import Rendered
-
-# What Grafana fills in; any value of the right sort lets the expression parse.
-_VARIABLES = (
-    (re.compile(r"\$__(?:rate_)?interval\b|\$\{__(?:rate_)?interval\}"), "5m"),
-    (re.compile(r"\$__range\b"), "1h"),
-    (re.compile(r"\$\{?[a-zA-Z_][a-zA-Z0-9_]*(?::[a-z]+)?\}?"), ".*"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +37,3 @@ def of_panels(rendered: Rendered) -> Iterator[Expression]:
         for query in board.queries():
             if query.datasource == "prometheus":
                 yield Expression(place, f"panel {query.title!r}", filled_in(query.expr))
-
-
-def filled_in(expr: str) -> str:
-    """Return *expr* with Grafana's variables replaced, so that it is PromQL."""
-    for pattern, value in _VARIABLES:
-        expr = pattern.sub(value, expr)
-    return expr
