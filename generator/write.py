@@ -123,8 +123,12 @@ def _apply(artifacts: tuple[Artifact, ...], change: Change, folder: Path) -> Non
             _stage(staging / "new" / path, texts[path])
         _stage(staging / "new" / MANIFEST, manifest + "\n")
         _swap(folder, staging, (*sorted(touched), MANIFEST), change.removed)
-    finally:
+    except WriteError:
+        raise  # the old files lie in the staging folder
+    except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
+        raise
+    shutil.rmtree(staging, ignore_errors=True)
     _prune(folder, change.removed)
 
 
@@ -138,26 +142,50 @@ def _swap(folder: Path, staging: Path, paths: tuple[str, ...], removed: tuple[st
     done: list[tuple[str, bool]] = []
     try:
         for path in (*paths, *removed):
-            kept = _keep(folder, staging, path)
+            kept = _keep(folder, staging, path, leaves=path in removed)
             done.append((path, kept))
             if path not in removed:
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (staging / "new" / path).replace(folder / path)
-    except OSError:
-        for path, kept in reversed(done):
-            if kept:
-                (staging / "old" / path).replace(folder / path)
-            else:
-                (folder / path).unlink(missing_ok=True)
+    except OSError as error:
+        try:
+            _put_back(folder, staging, done)
+        except OSError as second:
+            raise WriteError(
+                f"{folder}: is half written: {error}, and then {second}. "
+                f"The old files are in {staging / 'old'}; generate again once the disk works."
+            ) from second
         raise
 
 
-def _keep(folder: Path, staging: Path, path: str) -> bool:
-    if not (folder / path).exists():
+def _put_back(folder: Path, staging: Path, done: list[tuple[str, bool]]) -> None:
+    """Undo the moves in *done* (path, whether an old file was kept) and the folders made for them."""
+    for path, kept in reversed(done):
+        if kept:
+            (staging / "old" / path).replace(folder / path)
+        else:
+            (folder / path).unlink(missing_ok=True)
+    _prune(folder, tuple(path for path, kept in done if not kept))
+
+
+def _keep(folder: Path, staging: Path, path: str, *, leaves: bool) -> bool:
+    """
+    Keep the old file of *path* aside; return whether there was one.
+
+    A file that is replaced keeps its place meanwhile (a second link holds it), so that a run that
+    is killed leaves no gap, above all not in the place of the manifest.
+    """
+    old, kept = folder / path, staging / "old" / path
+    if not os.path.lexists(old):
         return False
-    kept = staging / "old" / path
     kept.parent.mkdir(parents=True, exist_ok=True)
-    (folder / path).replace(kept)
+    try:
+        if not leaves:
+            os.link(old, kept, follow_symlinks=False)
+            return True
+    except OSError:
+        pass  # no links on this filesystem (FAT, some network shares): the gap is short
+    old.replace(kept)
     return True
 
 
