@@ -59,7 +59,7 @@ tools: ## Get the judges and servers that tests use (Debian packages, Go builds;
 	@tools/get --all
 
 tools-min:
-	@tools/get promtool amtool || echo "going on without: what they would prove is reported as not proven"
+	@tools/get promtool amtool blackbox_exporter || echo "going on without: what they would prove is reported as not proven"
 
 venv: $(VENV)/.installed
 dev: $(VENV)/.dev

@@ -172,12 +172,15 @@ def _healthy(catalog: Catalog) -> Record:
 
 def _verdict(metric: str, kinds: list[str]) -> str:
     if metric == VERDICT_UP:
-        return f'min by (service) (up{{kind=~"{_any(kinds)}", {EXPORTER_LABEL}=""}})'
-    return f'min by (service) (last_over_time({metric}{{kind=~"{_any(kinds)}"}}[{_BRIDGE}]))'
+        return f'min by (service) (up{{{_of(kinds)}, {EXPORTER_LABEL}=""}})'
+    return f"min by (service) (last_over_time({metric}{{{_of(kinds)}}}[{_BRIDGE}]))"
 
 
-def _any(kinds: list[str]) -> str:
-    return "|".join(kind.replace(".", "\\\\.") for kind in kinds)
+def _of(kinds: list[str]) -> str:
+    """Return the matcher for *kinds*; names are plain but for dots, which a pattern must escape."""
+    if len(kinds) == 1:
+        return f'kind="{kinds[0]}"'
+    return 'kind=~"' + "|".join(kind.replace(".", "[.]") for kind in kinds) + '"'
 
 
 def _verdict_inputs(metric: str, kind: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 from generator import console
 from generator.catalog import load_catalog
 from generator.errors import Finding
-from generator.proofs import prove
+from generator.proofs import PROOFS, prove
 from generator.render import Rendered, render
 
 FINE, FOUND, WRONG = 0, 1, 2
@@ -54,7 +54,7 @@ def verify(catalog: Path, *, pack: str, require_tools: bool, as_json: bool) -> i
     if as_json:
         _print_json(summary.data(rendered, findings, judgements=judgements))
     else:
-        console.say(summary.judged(judgements))
+        console.say([*summary.proofs(len(PROOFS), findings), *summary.judged(judgements)])
         _say_findings(findings)
     number = summary.verdict_counts(judgements)
     wrong = findings or number[Verdict.FAILED] or (require_tools and number[Verdict.UNPROVEN])
@@ -63,7 +63,7 @@ def verify(catalog: Path, *, pack: str, require_tools: bool, as_json: bool) -> i
 
 def diff(old: Path, new: Path, *, as_json: bool) -> int:
     """Say what differs between two rendered folders or catalogs; 1 when something does."""
-    from generator.diff import compare, read_stack
+    from generator.diff import compare, headline, read_stack
 
     changes = compare(read_stack(old), read_stack(new))
     if as_json:
@@ -74,7 +74,8 @@ def diff(old: Path, new: Path, *, as_json: bool) -> int:
             ]
         )
     else:
-        console.say(change.text for change in changes)
+        console.say(headline(changes))
+        console.say(f"  {change.text}" for change in changes)
         if not changes:
             console.say(["no difference that matters"])
     return FOUND if changes else FINE

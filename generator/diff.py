@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,19 @@ def compare(old: Stack, new: Stack) -> tuple[Difference, ...]:
         *_files(old, new),
     )
     return tuple(sorted(set(found)))
+
+
+def headline(changes: Sequence[Difference]) -> list[str]:
+    """Return one line that counts *changes* by what they do; none for no change."""
+    verbs = {"removes": "removes", "adds": "adds"}
+    counted: Counter[tuple[str, str]] = Counter(
+        (verbs.get(change.text.split(" ", 1)[0], "changes"), change.sort) for change in changes
+    )
+    parts = [
+        f"{verb} {count} {sort}{'s' if count > 1 and sort != 'remediation' else ''}"
+        for (verb, sort), count in sorted(counted.items())
+    ]
+    return [", ".join(parts)] if parts else []
 
 
 def _yaml(stack: Stack, path: str) -> Any:

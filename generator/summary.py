@@ -128,6 +128,12 @@ def changed(change: Change) -> list[str]:
 _MANY = 12  # more lines than anybody reads
 
 
+def proofs(number: int, findings: Sequence[Finding]) -> list[str]:
+    """Return the line on the proofs that need no tool."""
+    verdict = Verdict.FAILED if findings else Verdict.PROVEN
+    return [f"  {verdict.value:<10}  {number} proofs across files (tierwatch)"]
+
+
 def judged(judgements: Sequence[Judgement]) -> list[str]:
     """Return a line per check, with the tool's own words under one that failed."""
     from generator.verify import Verdict
