@@ -130,8 +130,8 @@ _MANY = 12  # more lines than anybody reads
 
 def proofs(number: int, findings: Sequence[Finding]) -> list[str]:
     """Return the line on the proofs that need no tool."""
-    verdict = Verdict.FAILED if findings else Verdict.PROVEN
-    return [f"  {verdict.value:<10}  {number} proofs across files (tierwatch)"]
+    verdict = "failed" if findings else "proven"
+    return [f"  {verdict:<10}  {number} proofs across files (tierwatch)"]
 
 
 def judged(judgements: Sequence[Judgement]) -> list[str]:
