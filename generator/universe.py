@@ -8,9 +8,9 @@ what lives, proofs 1 to 3 and 6 are questions to this one answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from alerts.kit import Alert, Pack, Record
 from generator import promql
@@ -22,6 +22,7 @@ from generator.scrape.jobs import Job, jobs, subject_labels
 from generator.software import Kind, Metric
 
 _SCRAPED = frozenset({"job", "instance", *SUBJECT_LABELS, EXPORTER_LABEL, "probe"})
+_STEERING = _SCRAPED - {"instance"}  # labels whose values are known
 _OF_TYPE = {"histogram": frozenset({"le"}), "summary": frozenset({"quantile"})}
 _PROBED = (
     "agent_up",
@@ -67,8 +68,8 @@ class Universe:
         self._named: dict[str, set[str]] = {}  # recorded with a literal `service`, one per rule
         self._about: dict[str, frozenset[str] | None] = {}
         self._subjects: dict[tuple[str, str], tuple[Mapping[str, str], ...]] = {}
-        self._found = lru_cache(maxsize=None)(self._look)
-        self._labelled = lru_cache(maxsize=None)(self._read)
+        self._found = cache(self._look)
+        self._labelled = cache(self._read)
 
     def learn(self, records: Iterable[Record]) -> None:
         """Add recorded series; a record may build on those before it."""
@@ -169,6 +170,10 @@ class Universe:
         """Whether *expr* can ever give a result on this catalog."""
         return promql.alive(expr, self.exists)
 
+    def services(self, selector: Selector) -> frozenset[str] | None:
+        """Return the services that the selected series speak of; None when it could be any."""
+        return self._values(selector, "service")
+
     def subjects(self, alert: Alert, services: tuple[Service, ...]) -> tuple[Service, ...]:
         """Return those of *services* that *alert* can ever be about."""
         names = promql.values_of(alert.condition, "service", self._values)
@@ -191,14 +196,14 @@ class Universe:
     def _look(self, metric: str, matchers: tuple[Matcher, ...]) -> tuple[Mapping[str, str], ...]:
         """Return the label sets, as far as scraping sets them, of all series that match."""
         steering = tuple(
-            matcher for matcher in matchers if matcher.label in _SCRAPED - {"instance"}
+            (matcher.label, _test(matcher)) for matcher in matchers if matcher.label in _STEERING
         )
         return tuple(
             labels
             for job, kind in self._exposing(metric)
             for labels in self._series_labels(job, kind)
             if self._tells(metric, job, labels)
-            and all(matches(matcher, labels.get(matcher.label, "")) for matcher in steering)
+            and all(fits(labels.get(label, "")) for label, fits in steering)
         )
 
     def _tells(self, metric: str, job: Job, labels: Mapping[str, str]) -> bool:
@@ -236,16 +241,19 @@ class Universe:
         return self._subjects[key]
 
 
-@lru_cache(maxsize=1024)
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text)
-
-
-def matches(matcher: Matcher, value: str) -> bool:
-    """Whether *value* satisfies *matcher*; patterns are anchored, as in Prometheus."""
+@lru_cache(maxsize=4096)
+def _test(matcher: Matcher) -> Callable[[str], bool]:
+    """Return whether a value satisfies *matcher*; patterns are anchored, as in Prometheus."""
+    wanted = matcher.value
     if matcher.op == "=":
-        return value == matcher.value
+        return lambda value: value == wanted
     if matcher.op == "!=":
-        return value != matcher.value
-    found = _pattern(matcher.value).fullmatch(value) is not None
-    return found if matcher.op == "=~" else not found
+        return lambda value: value != wanted
+    pattern = re.compile(wanted)
+    positive = matcher.op == "=~"
+
+    @cache
+    def fits(value: str) -> bool:
+        return (pattern.fullmatch(value) is not None) is positive
+
+    return fits

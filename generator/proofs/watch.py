@@ -8,6 +8,7 @@ from generator.errors import Finding
 from generator.names import EXPORTER_LABEL
 from generator.promql import Matcher, Selector
 from generator.render import Rendered
+from generator.software import VERDICT_UP
 
 
 def check(rendered: Rendered) -> list[Finding]:
@@ -17,11 +18,8 @@ def check(rendered: Rendered) -> list[Finding]:
         kind = rendered.catalog.kinds[service.kind]
         if kind.observer or service.oneshot:
             continue
-        matchers = [Matcher("service", "=", service.name)]
-        if kind.verdict == "up":
-            matchers.append(Matcher(EXPORTER_LABEL, "=", ""))
-        selector = Selector(kind.verdict, tuple(matchers), "", timedelta(0))
-        if not rendered.universe.exists(selector):
+        told = rendered.universe.services(_selector(kind.verdict))
+        if told is not None and service.name not in told:
             found.append(
                 Finding(
                     service.place,
@@ -32,6 +30,12 @@ def check(rendered: Rendered) -> list[Finding]:
                 )
             )
     return found
+
+
+def _selector(verdict: str) -> Selector:
+    """Return what selects the series that tell *verdict*; `up` of an exporter tells of the exporter."""
+    own = (Matcher(EXPORTER_LABEL, "=", ""),) if verdict == VERDICT_UP else ()
+    return Selector(verdict, own, "", timedelta(0))
 
 
 def _cure(verdict: str, exporter: str) -> str:
