@@ -26,7 +26,7 @@ FLAPPING = Alert(
     severity=Severity.WARNING,
     expr="max by (service) (changes(agent_up[30m]))",
     threshold=6,
-    hold=timedelta(minutes=2),
+    hold=timedelta(minutes=5),
     keep=timedelta(minutes=10),
     family="agent-flapping",
     board=BOARD,

@@ -153,7 +153,7 @@ STARTED_OFTEN = Alert(
     severity=Severity.WARNING,
     expr="max by (service) (changes(container_start_time_seconds[1h]))",
     threshold=4,
-    hold=timedelta(minutes=1),
+    hold=timedelta(minutes=3),
     family="container-restarts",
     board=BOARD,
     summary="{{ $labels.service }} was started more than four times in an hour",

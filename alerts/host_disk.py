@@ -165,7 +165,7 @@ def _full_soon(name: str, severity: Severity, share: Record, horizon: Horizon) -
         extra=DATA,
         value=-1,
         tight=False,
-        step=timedelta(minutes=5),
+        step=timedelta(minutes=10),
     )
 
 
@@ -176,7 +176,7 @@ INODES_IN_A_DAY = _full_soon("HostInodesGoneIn24Hours", Severity.WARNING, INODES
 READ_ONLY = HostAlert(
     name="HostFilesystemReadOnly",
     severity=Severity.CRITICAL,
-    expr=f"max {BY} (last_over_time(node_filesystem_readonly{{{REAL}}}[12m]))",
+    expr=f"max {BY} (last_over_time(node_filesystem_readonly{{{REAL}}}[1h]))",
     op="==",
     threshold=1,
     # Media that are mounted read-only on purpose have always been so.
@@ -194,7 +194,7 @@ READ_ONLY = HostAlert(
     tight=False,
     settle=timedelta(0),
     # A day at 30 s would be 5,800 evaluations of every rule of the pack.
-    step=timedelta(minutes=5),
+    step=timedelta(minutes=30),
 )
 
 UNREADABLE = HostAlert(

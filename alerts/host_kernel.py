@@ -119,6 +119,7 @@ MEMORY_ERRORS = HostAlert(
         half hour. Data in memory is wrong; a module is failing.""",
     fires={'node_edac_uncorrectable_errors_total{controller="0"}': "1.06/h"},
     quiet={'node_edac_uncorrectable_errors_total{controller="0"}': "0.94/h"},
+    step=timedelta(minutes=1),
 )
 
 # Those that every Linux host has; the others report 0 wherever their hardware is missing.

@@ -119,7 +119,7 @@ MEMORY_PRESSURE = HostAlert(
     severity=Severity.WARNING,
     expr="max by (instance) (rate(node_pressure_memory_stalled_seconds_total[15m]))",
     threshold=0.1,
-    hold=timedelta(minutes=5),
+    hold=timedelta(minutes=15),
     family="host-memory-pressure",
     summary="{{ $labels.instance }} stands still {{ $value | humanizePercentage }} of the time for lack of memory",
     description="""For {{ $value | humanizePercentage }} of the last 15 minutes every runnable task on

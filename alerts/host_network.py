@@ -107,7 +107,7 @@ LISTEN_OVERFLOWS = HostAlert(
     severity=Severity.WARNING,
     expr="max by (instance) (rate(node_netstat_TcpExt_ListenOverflows[15m]))",
     threshold=1,
-    hold=timedelta(minutes=5),
+    hold=timedelta(minutes=15),
     family="host-listen-queue",
     summary="A service on {{ $labels.instance }} does not accept its connections in time",
     description="""The kernel of {{ $labels.instance }} drops {{ $value | printf "%.1f" }} connections per

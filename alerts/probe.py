@@ -115,7 +115,7 @@ FLAPPING = Alert(
     severity=Severity.WARNING,
     expr="max by (service) (changes(probe_success[30m]))",
     threshold=6,
-    hold=timedelta(minutes=2),
+    hold=timedelta(minutes=5),
     family="probe-flapping",
     board=BOARD,
     summary="A probe of {{ $labels.service }} fails again and again",

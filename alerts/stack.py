@@ -91,6 +91,7 @@ def _scrape_slow(catalog: Catalog) -> Alert:
             the service counts as down.""",
         fires={"scrape_duration_seconds": "5.4"},
         quiet={"scrape_duration_seconds": "4.6"},
+        surge={"scrape_duration_seconds": "400"},
     )
 
 
@@ -102,7 +103,7 @@ def _restarts(kinds: tuple[str, ...]) -> Alert:
         expr="max by (service) "
         f'(changes(process_start_time_seconds{{kind=~"{"|".join(kinds)}"}}[1h]))',
         threshold=2,
-        hold=timedelta(minutes=1),
+        hold=timedelta(minutes=10),
         family="stack-restarts",
         board=BOARD,
         summary="{{ $labels.service }} was restarted more than twice in an hour",
@@ -111,6 +112,7 @@ def _restarts(kinds: tuple[str, ...]) -> Alert:
         fires={f'process_start_time_seconds{{kind="{kinds[0]}"}}': "flip 1000 2000"},
         quiet={f'process_start_time_seconds{{kind="{kinds[0]}"}}': "1000"},
         tight=False,
+        step=timedelta(minutes=2),
     )
 
 

@@ -139,6 +139,7 @@ CONFIG_DIFFERS = Alert(
     },
     value=2,
     tight=False,
+    step=timedelta(minutes=2),
 )
 
 PEERS_FAILED = Alert(

@@ -110,6 +110,7 @@ COMPACTOR = Alert(
     quiet={"loki_boltdb_shipper_compactor_running": "1"},
     value=0,
     tight=False,
+    step=timedelta(minutes=2),
 )
 
 RETENTION = Alert(
@@ -130,6 +131,7 @@ RETENTION = Alert(
     fires={"loki_compactor_apply_retention_last_successful_run_timestamp_seconds": "now-23040"},
     quiet={"loki_compactor_apply_retention_last_successful_run_timestamp_seconds": "now-20160"},
     value=6.4,
+    step=timedelta(minutes=2),
 )
 
 PANICS = _counted(

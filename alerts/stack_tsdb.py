@@ -25,6 +25,7 @@ def _counted(name: str, metric: str, summary: str, description: str) -> Alert:
         description=description,
         fires={metric: "0.53/h"},
         quiet={metric: "0.47/h"},
+        step=timedelta(minutes=2),
     )
 
 
@@ -107,6 +108,7 @@ SIZE_RETENTION = Alert(
         "prometheus_tsdb_retention_limit_bytes": "1000",
     },
     value=0.95,
+    step=timedelta(minutes=2),
 )
 
 # Per service and scrape: what cAdvisor and our exporters add, and what recording rules make of it.

@@ -37,6 +37,7 @@ BACKLOG_GROWS = Alert(
         than its workers finish.""",
     fires={f"redis_stream_group_lag{{{GROUP}}}": "ramp 0 212/h"},
     quiet={f"redis_stream_group_lag{{{GROUP}}}": "ramp 0 188/h"},
+    surge={f"redis_stream_group_lag{{{GROUP}}}": "ramp 0 90000/h"},
     extra=STREAM_LABELS,
     value=106,
 )
@@ -150,6 +151,7 @@ CELERY_GROWS = Alert(
         finish.""",
     fires={'celery_queue_length{queue_name="celery"}': "ramp 0 212/h"},
     quiet={'celery_queue_length{queue_name="celery"}': "ramp 0 188/h"},
+    surge={'celery_queue_length{queue_name="celery"}': "ramp 0 90000/h"},
     extra=QUEUE,
     value=106,
 )
