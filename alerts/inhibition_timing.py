@@ -19,6 +19,7 @@ from alerts.tier_shares import TIER_HEALTH, TierShares
 from generator.errors import Finding, Place
 from generator.model import Catalog
 from generator.names import ALERTMANAGER_DIR
+from generator.quantities import read_duration
 
 # How much later than a dependant's the root's fault may be seen: one scrape and one evaluation,
 # 30 s each (the slowest that `ServiceDown` depends on).
@@ -35,7 +36,6 @@ Way = tuple[str, str]
 _Key = TypeVar("_Key", str, tuple[str, str])
 
 _FILE = Place(f"{ALERTMANAGER_DIR}/alertmanager.yml")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Roots:
@@ -129,7 +129,7 @@ def _latest(alert: RoutedAlert, tree: Route, roots: Roots) -> Finding | None:
             # What restarts services asks Alertmanager's API and groups by the graph itself.
             if leaf.continues or leaf.receiver == NOBODY:
                 continue
-            missing = late + DETECTION - alert.hold - seconds(leaf.group_wait)
+            missing = late + DETECTION - alert.hold - read_duration(leaf.group_wait)
             if missing > timedelta(0) and (worst is None or missing > worst[0]):
                 worst = (missing, subject, leaf)
     if worst is None:
@@ -175,11 +175,6 @@ def _short_keeps(catalog: Catalog, alerts: Sequence[RoutedAlert]) -> list[Findin
                 )
             )
     return found
-
-
-def seconds(text: str) -> timedelta:
-    """Return a duration of one unit as Alertmanager's configuration holds it (`90s`, `5m`)."""
-    return timedelta(seconds=int(text[:-1]) * _SECONDS[text[-1]])
 
 
 def _raise(values: dict[_Key, timedelta], key: _Key, value: timedelta) -> None:

@@ -18,6 +18,7 @@ from generator.artifacts import Artifact
 from generator.errors import Finding, Place
 from generator.model import Catalog
 from generator.names import NONE, board_uid
+from generator.quantities import write_duration
 from generator.yaml_write import dump_yaml
 from loki.kit import ALWAYS_ON, INTERVALS, LogRule
 from loki.logql import grouping, selectors
@@ -67,7 +68,7 @@ def _file(
 ) -> Artifact:
     body = {
         "name": f"logs-{group}",
-        "interval": duration(interval),
+        "interval": write_duration(interval),
         "rules": [alert_rule(rule, catalog) for rule in members],
     }
     path = f"loki/rules/{TENANT}/{group}.yml"
@@ -78,7 +79,7 @@ def alert_rule(rule: LogRule, catalog: Catalog) -> dict[str, Any]:
     """Return *rule* as it stands in a rule file."""
     data: dict[str, Any] = {"alert": rule.name, "expr": rule.expr}
     if rule.hold:
-        data["for"] = duration(rule.hold)
+        data["for"] = write_duration(rule.hold)
     return data | {
         "labels": rule_labels(rule, catalog),
         "annotations": rule_annotations(rule, catalog),
@@ -110,15 +111,6 @@ def rule_annotations(rule: LogRule, catalog: Catalog) -> dict[str, str]:
         "runbook_url": f"{links.runbooks}/{rule.name}.md",
         "dashboard_url": f"{links.grafana}/d/{board_uid(rule.board)}{variables}",
     }
-
-
-def duration(value: timedelta) -> str:
-    """Return *value* in the largest unit that gives a whole number (`15d`, `90s`)."""
-    total = int(value.total_seconds())
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if total and total % size == 0:
-            return f"{total // size}{unit}"
-    return f"{total}s"
 
 
 def check_streams(

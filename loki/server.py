@@ -13,9 +13,9 @@ from typing import Any
 from generator.artifacts import Artifact
 from generator.model import Catalog
 from generator.names import DATASOURCE_LOKI
+from generator.quantities import write_duration
 from generator.yaml_write import dump_yaml
 from loki import rules
-from loki.rules import duration
 from promtail.levels import LEVELS
 
 KIND = "loki"
@@ -102,9 +102,9 @@ def limits(catalog: Catalog) -> dict[str, Any]:
     kept = retention(catalog)
     services = len(catalog.services)
     return {
-        "retention_period": duration(kept),
+        "retention_period": write_duration(kept),
         "reject_old_samples": True,
-        "reject_old_samples_max_age": duration(kept),
+        "reject_old_samples_max_age": write_duration(kept),
         "ingestion_rate_mb": 8,
         "ingestion_burst_size_mb": 16,
         "per_stream_rate_limit": "4MB",
@@ -116,8 +116,8 @@ def limits(catalog: Catalog) -> dict[str, Any]:
         "max_label_names_per_series": 10,
         "cardinality_limit": 100000,
         # The retention and a day: a query over everything that is kept must be possible.
-        "max_query_length": duration(kept + DAY),
-        "max_query_lookback": duration(kept),
+        "max_query_length": write_duration(kept + DAY),
+        "max_query_lookback": write_duration(kept),
         "max_query_series": max(500, 4 * services * len(LEVELS)),
         "max_entries_limit_per_query": 5000,
         "query_timeout": "1m",

@@ -7,19 +7,16 @@ and in the tests for the built-in ones.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
 from generator.errors import Place
 from generator.kinds.words import DEFAULT_HEALTH
 from generator.names import EXPORTER_LABEL, SUBJECT_LABELS
+from generator.quantities import read_duration
 from generator.software import VERDICT_UP, Kind, Metric, MetricsSource, MultiTarget, Probe
 
-_DURATION = re.compile(r"(\d+)(ms|s|m|h|d)")
-_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 # An own label of one of these names is stored as `exported_<name>`: the scrape's label wins.
@@ -27,14 +24,6 @@ _TAKEN = frozenset((*SUBJECT_LABELS, EXPORTER_LABEL, "instance", "job"))
 
 # Estimated series of a target that does not say: about what a small Go program exposes.
 _DEFAULT_SERIES = 100
-
-
-def duration(text: str) -> timedelta:
-    """Return Prometheus' notation (`15s`, `1m30s`) as a timedelta; the schema has checked its form."""
-    total = timedelta(0)
-    for amount, unit in _DURATION.findall(text):
-        total += timedelta(**{_UNITS[unit]: int(amount)})
-    return total
 
 
 def build_kind(data: Mapping[str, Any], place: Place) -> Kind:
@@ -99,8 +88,8 @@ def _source(data: Mapping[str, Any]) -> MetricsSource:
         params=MappingProxyType(dict(data["params"])) if "params" in data else _NOTHING,
         multi_target=MultiTarget(**multi) if multi else None,
         fallback_scrape_protocol=data.get("fallback_scrape_protocol", ""),
-        interval=duration(interval) if interval else None,
-        timeout=duration(timeout) if timeout else None,
+        interval=read_duration(interval) if interval else None,
+        timeout=read_duration(timeout) if timeout else None,
         needs=data.get("needs", ""),
         drop=tuple(data.get("drop", ())),
         series=data.get("series", _DEFAULT_SERIES),

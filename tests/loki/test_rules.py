@@ -17,10 +17,11 @@ from generator.artifacts import header
 from generator.errors import Finding, Place
 from generator.model import Catalog
 from generator.names import ALERT_LABELS
+from generator.quantities import write_duration
 from loki import server
 from loki.kit import INTERVALS
 from loki.logql import Matcher, grouping, selectors
-from loki.rules import RULES, alert_rule, check_streams, duration, rule_labels, rules
+from loki.rules import RULES, alert_rule, check_streams, rule_labels, rules
 from loki.server import config, retention
 from promtail.agent import scrape_config
 
@@ -224,5 +225,5 @@ def test_retention_is_whole_days(catalog: Catalog, logs: timedelta, kept: str) -
     changed = replace(catalog, platform=platform)
     limits = config(changed)["limits_config"]
 
-    assert duration(retention(changed)) == kept
+    assert write_duration(retention(changed)) == kept
     assert [limits[k] for k in ("retention_period", "max_query_lookback")] == [kept, kept]
