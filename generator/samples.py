@@ -111,7 +111,7 @@ def _runs(phase: Phase, index: int, step: Decimal) -> Iterator[Run]:
     elif flip := _FLIP.fullmatch(notation):
         yield from (Run(1, Decimal(flip.group(1 + position % 2))) for position in range(count))
     elif ramp := _RAMP.fullmatch(notation):
-        rise = Decimal(ramp.group(2)) / _SECONDS[ramp.group(3)] * step
+        rise = Decimal(ramp.group(2)) * step / _SECONDS[ramp.group(3)]
         yield Run(count, Decimal(ramp.group(1)), rise)
     else:
         raise RenderError(f"unknown sample notation {notation!r}; alerts/kit.py lists them")

@@ -19,6 +19,7 @@ _ACTION = re.compile(r"{{\s*(.*?)\s*}}")
 _LABEL = re.compile(r"\$labels\.([a-zA-Z_][a-zA-Z0-9_]*)")
 _PRINTF = re.compile(r'printf\s+"(%\.[0-9]f%{0,2})"(?:\s+\$value)?')
 _LARGE = ("k", "M", "G", "T", "P", "E", "Z", "Y")
+_EXPONENT_FROM = 6  # strconv.FormatFloat with the shortest precision
 _SMALL = ("m", "u", "n", "p", "f", "a", "z", "y")
 
 
@@ -59,29 +60,37 @@ def _printf(action: str, value: float) -> str:
     match = _PRINTF.fullmatch(action)
     if not match:
         raise RenderError(f"printf outside the allowed subset: {action!r}")
+    if not math.isfinite(value):
+        return shortest(value) + ("%" if match.group(1).endswith("%%") else "")
     return match.group(1) % value
 
 
 def shortest(value: float) -> str:
-    """Return *value* as Go prints a float64 with %v: shortest digits, exponent from 1e21 and below 1e-4."""
+    """Return *value* as Go prints a float64 with %v: shortest digits, exponent from 1e6 and below 1e-4."""
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
     if value == 0:
         return "0"
+    value = float(value)
     exponent = Decimal(repr(value)).adjusted()
-    if -4 <= exponent < 21:
+    if -4 <= exponent < _EXPONENT_FROM:
         text = format(Decimal(repr(value)), "f")
         return text.rstrip("0").rstrip(".") if "." in text else text
     mantissa = format(Decimal(repr(value)).scaleb(-exponent).normalize(), "f")
     return f"{mantissa}e{exponent:+03d}"
 
 
+def _four_digits(value: float) -> str:
+    """Return *value* as Go's %.4g does, which differs from Python's for infinities and NaN only."""
+    return f"{value:.4g}" if math.isfinite(value) else shortest(value)
+
+
 def humanize(value: float) -> str:
     """Return *value* with a metric prefix and four significant digits."""
     if value == 0 or not math.isfinite(value):
-        return f"{value:.4g}"
+        return _four_digits(value)
     prefix = ""
     if abs(value) >= 1:
         for step in _LARGE:
@@ -99,7 +108,7 @@ def humanize(value: float) -> str:
 def humanize1024(value: float) -> str:
     """Return *value* with a binary prefix and four significant digits."""
     if abs(value) <= 1 or not math.isfinite(value):
-        return f"{value:.4g}"
+        return _four_digits(value)
     prefix = ""
     for step in ("ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"):
         if abs(value) < 1024:
@@ -109,9 +118,13 @@ def humanize1024(value: float) -> str:
 
 
 def humanize_duration(seconds: float) -> str:
-    """Return *seconds* as `1d 2h 3m 4s`; below one minute with four significant digits."""
+    """
+    Return *seconds* as `1d 2h 3m 4s`; below one minute with four significant digits.
+
+    From 2^63 seconds on Prometheus overflows and prints nonsense; that is not imitated.
+    """
     if not math.isfinite(seconds):
-        return f"{seconds:.4g}"
+        return _four_digits(seconds)
     if seconds == 0:
         return "0s"
     if abs(seconds) < 1:
@@ -131,7 +144,7 @@ def humanize_duration(seconds: float) -> str:
 
 def humanize_percentage(ratio: float) -> str:
     """Return *ratio* (0 to 1) in percent with four significant digits."""
-    return f"{ratio * 100:.4g}%"
+    return f"{_four_digits(ratio * 100)}%"
 
 
 _FUNCTIONS: Mapping[str, Callable[[float], str]] = {
