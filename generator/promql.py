@@ -64,16 +64,19 @@ def parse(expr: str) -> Any:
         raise RenderError(f"not PromQL: {error}: {expr!r}") from error
 
 
+@lru_cache(maxsize=4096)
 def selectors(expr: str) -> tuple[Selector, ...]:
     """Return every selector of *expr* in reading order, duplicates included."""
     return tuple(_selectors(parse(expr), "", ZERO))
 
 
+@lru_cache(maxsize=4096)
 def metrics(expr: str) -> frozenset[str]:
     """Return the names of all metrics that *expr* selects."""
     return frozenset(selector.metric for selector in selectors(expr))
 
 
+@lru_cache(maxsize=4096)
 def lookback(expr: str, *, bridges: bool = True) -> timedelta:
     """
     Return how far back the oldest sample may lie that *expr* uses (ranges, offsets, subqueries).

@@ -68,7 +68,7 @@ class Universe:
         self._named: dict[str, set[str]] = {}  # recorded with a literal `service`, one per rule
         self._about: dict[str, frozenset[str] | None] = {}
         self._subjects: dict[tuple[str, str], tuple[Mapping[str, str], ...]] = {}
-        self._found = cache(self._look)
+        self._exposed = cache(self._look)
         self._labelled = cache(self._read)
 
     def learn(self, records: Iterable[Record]) -> None:
@@ -164,7 +164,7 @@ class Universe:
         """Whether some target exposes the selected metric under all the selector's label matchers."""
         if selector.metric in self._recorded or selector.metric in _ALERTS:
             return True
-        return bool(self._found(selector.metric, selector.matchers))
+        return self._exposed(selector.metric, selector.matchers)
 
     def alive(self, expr: str) -> bool:
         """Whether *expr* can ever give a result on this catalog."""
@@ -190,21 +190,23 @@ class Universe:
         return self._labelled(selector.metric, selector.matchers, label)
 
     def _read(self, metric: str, matchers: tuple[Matcher, ...], label: str) -> frozenset[str]:
-        found = self._found(metric, matchers)
+        found = self._matching(metric, matchers)
         return frozenset(labels[label] for labels in found if labels.get(label))
 
-    def _look(self, metric: str, matchers: tuple[Matcher, ...]) -> tuple[Mapping[str, str], ...]:
-        """Return the label sets, as far as scraping sets them, of all series that match."""
+    def _look(self, metric: str, matchers: tuple[Matcher, ...]) -> bool:
+        return any(True for _ in self._matching(metric, matchers))
+
+    def _matching(self, metric: str, matchers: tuple[Matcher, ...]) -> Iterator[Mapping[str, str]]:
+        """Yield the label sets, as far as scraping sets them, of all series that match."""
         steering = tuple(
             (matcher.label, _test(matcher)) for matcher in matchers if matcher.label in _STEERING
         )
-        return tuple(
-            labels
-            for job, kind in self._exposing(metric)
-            for labels in self._series_labels(job, kind)
-            if self._tells(metric, job, labels)
-            and all(fits(labels.get(label, "")) for label, fits in steering)
-        )
+        for job, kind in self._exposing(metric):
+            for labels in self._series_labels(job, kind):
+                if self._tells(metric, job, labels) and all(
+                    fits(labels.get(label, "")) for label, fits in steering
+                ):
+                    yield labels
 
     def _tells(self, metric: str, job: Job, labels: Mapping[str, str]) -> bool:
         """Whether *metric* exists for this subject: the agents exporter probes only what it is to probe."""
