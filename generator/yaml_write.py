@@ -38,6 +38,7 @@ _RESOLVERS: Mapping[str, list[tuple[str, re.Pattern[str]]]] = (
 )
 # Readers look so far ahead for the colon of a key, and no further (YAML 1.1 says 1024).
 _LONGEST_KEY = 128
+_SEQUENCES = (list, tuple)
 
 
 def dump_yaml(data: Mapping[str, Any] | Sequence[Any], source: str) -> str:
@@ -48,60 +49,59 @@ def dump_yaml(data: Mapping[str, Any] | Sequence[Any], source: str) -> str:
     dicts, lists, tuples, str, int, float, bool and None; RenderError for anything else.
     """
     out = [header(source)]
-    if isinstance(data, dict) and data:
+    if type(data) is dict and data:
         _mapping(out, data, "", "")
-    elif isinstance(data, list | tuple) and data:
-        _sequence(out, data, "", "")
+    elif type(data) in _SEQUENCES and data:
+        _sequence(out, data, "", "")  # type: ignore[arg-type]  # it is one then
     else:
-        out.append(_leaf(data, "").lstrip())
+        out.append(f"{_constant(data)}\n")
     return "".join(out)
 
 
 def _mapping(out: list[str], data: Mapping[Any, Any], indent: str, lead: str) -> None:
     """Write the entries of *data* at *indent*; *lead* stands before the first one instead."""
+    deeper = f"{indent}  "
     for key, value in data.items():
-        out.append(f"{lead}{_key(key, indent)}:")
-        lead = indent
-        if value and isinstance(value, dict):
-            out.append("\n")
-            _mapping(out, value, f"{indent}  ", f"{indent}  ")
-        elif value and isinstance(value, list | tuple):
-            out.append("\n")
+        name = _word(key) if type(key) is str else _constant(key)
+        if len(name) > _LONGEST_KEY:
+            name = f"? {name}\n{indent}"
+        kind = type(value)
+        if kind is dict and value:
+            out.append(f"{lead}{name}:\n")
+            _mapping(out, value, deeper, deeper)
+        elif kind in _SEQUENCES and value:
+            out.append(f"{lead}{name}:\n")
             _sequence(out, value, indent, indent)
         else:
-            out.append(_leaf(value, indent))
+            text = _word(value) if kind is str and "\n" not in value else _leaf(value, indent)
+            out.append(f"{lead}{name}: {text}\n")
+        lead = indent
 
 
 def _sequence(out: list[str], data: Sequence[Any], indent: str, lead: str) -> None:
     """Write the items of *data* behind dashes at *indent*; *lead* as in `_mapping`."""
+    deeper = f"{indent}  "
     for value in data:
-        out.append(f"{lead}-")
-        lead = indent
-        if value and isinstance(value, dict):
-            out.append(" ")
-            _mapping(out, value, f"{indent}  ", "")
-        elif value and isinstance(value, list | tuple):
-            out.append(" ")
-            _sequence(out, value, f"{indent}  ", "")
+        kind = type(value)
+        if kind is dict and value:
+            _mapping(out, value, deeper, f"{lead}- ")
+        elif kind in _SEQUENCES and value:
+            _sequence(out, value, deeper, f"{lead}- ")
         else:
-            out.append(_leaf(value, indent))
-
-
-def _key(key: Any, indent: str) -> str:
-    word = _word(key) if type(key) is str else _constant(key)
-    return word if len(word) <= _LONGEST_KEY else f"? {word}\n{indent}"
+            out.append(f"{lead}- {_leaf(value, indent)}\n")
+        lead = indent
 
 
 def _leaf(value: Any, indent: str) -> str:
     """Return *value*, a scalar or an empty collection, as it stands after a colon or a dash."""
     if type(value) is not str:
-        return f" {_constant(value)}\n"
+        return _constant(value)
     if "\n" not in value or _NOT_BLOCK.search(value) or _UNPRINTABLE_LINES.search(value):
-        return f" {_word(value)}\n"
+        return _word(value)
     body = value.rstrip("\n")
     ending = {0: "-", 1: ""}.get(len(value) - len(body), "+")
-    lines = "".join(f"{indent}  {line}\n" if line else "\n" for line in body.split("\n"))
-    return f" |{ending}\n{lines}{value[len(body) + 1 :]}"
+    lines = "\n".join(f"{indent}  {line}" if line else "" for line in body.split("\n"))
+    return f"|{ending}\n{lines}{value[len(body) + 1 :]}"
 
 
 @lru_cache(maxsize=1 << 14)
@@ -130,8 +130,8 @@ def _constant(value: Any) -> str:
         return str(value)
     if type(value) is float:
         return _float(value)
-    if isinstance(value, dict | list | tuple) and not value:
-        return "{}" if isinstance(value, dict) else "[]"
+    if type(value) in (dict, *_SEQUENCES) and not value:
+        return "{}" if type(value) is dict else "[]"
     raise RenderError(f"not plain data for YAML: {value!r}")
 
 
