@@ -24,6 +24,7 @@ _BRIDGES = frozenset({"last_over_time"})
 _COUNTER_FUNCTIONS = frozenset({"rate", "increase", "irate", "resets"})
 _GAUGE_FUNCTIONS = frozenset({"delta", "deriv", "idelta", "predict_linear"})
 _SET_OPERATORS = {"and", "or", "unless"}
+_WRAPPERS = (parser.ParenExpr, parser.UnaryExpr, parser.SubqueryExpr)
 _EMPTY_CALLS = frozenset({"vector", "time", "scalar", "pi"})
 
 
@@ -129,39 +130,36 @@ def values_of(
     return _values(parse(expr), label, of)
 
 
-def _children(node: Any) -> Iterator[Any]:
-    match node:
-        case parser.BinaryExpr():
-            yield node.lhs
-            yield node.rhs
-        case parser.AggregateExpr():
-            yield node.expr
-            if node.param is not None:
-                yield node.param
-        case parser.Call():
-            yield from node.args
-        case parser.ParenExpr() | parser.UnaryExpr() | parser.SubqueryExpr():
-            yield node.expr
-        case parser.MatrixSelector():
-            yield node.vector_selector
+def _children(node: Any) -> tuple[Any, ...]:
+    kind = type(node)
+    if kind is parser.BinaryExpr:
+        return node.lhs, node.rhs
+    if kind is parser.AggregateExpr:
+        return (node.expr,) if node.param is None else (node.expr, node.param)
+    if kind is parser.Call:
+        return tuple(node.args)
+    if kind in _WRAPPERS:
+        return (node.expr,)
+    return (node.vector_selector,) if kind is parser.MatrixSelector else ()
 
 
-def _selectors(node: Any, function: str, window: timedelta) -> Iterator[Selector]:
-    if isinstance(node, parser.VectorSelector):
+def _selectors(node: Any, function: str, window: timedelta) -> list[Selector]:
+    kind = type(node)
+    if kind is parser.VectorSelector:
         matchers = tuple(
             Matcher(matcher.name, _operator(matcher.op), matcher.value)
             for matcher in node.matchers.matchers
         )
-        yield Selector(node.name or "", matchers, function, window)
-        return
-    if isinstance(node, parser.Call):
+        return [Selector(node.name or "", matchers, function, window)]
+    if kind is parser.Call:
         function = node.func.name
-    elif isinstance(node, parser.MatrixSelector):
+    elif kind is parser.MatrixSelector:
         window = node.range
-    elif isinstance(node, parser.AggregateExpr | parser.BinaryExpr):
+    elif kind is parser.AggregateExpr or kind is parser.BinaryExpr:
         function = ""
-    for child in _children(node):
-        yield from _selectors(child, function, window)
+    return [
+        selector for child in _children(node) for selector in _selectors(child, function, window)
+    ]
 
 
 def _operator(op: Any) -> str:

@@ -69,6 +69,7 @@ class Universe:
         self._about: dict[str, frozenset[str] | None] = {}
         self._subjects: dict[tuple[str, str], tuple[Mapping[str, str], ...]] = {}
         self._exposed = cache(self._look)
+        self._lives = cache(lambda expr: promql.alive(expr, self.exists))
         self._labelled = cache(self._read)
 
     def learn(self, records: Iterable[Record]) -> None:
@@ -78,6 +79,7 @@ class Universe:
             known = self._recorded.get(record.name, frozenset())
             self._recorded[record.name] = known | labels | frozenset(record.labels)
             self._learn_services(record)
+        self._lives.cache_clear()
 
     def _learn_services(self, record: Record) -> None:
         """Remember which services a recorded series is about; None once it could be any."""
@@ -168,7 +170,7 @@ class Universe:
 
     def alive(self, expr: str) -> bool:
         """Whether *expr* can ever give a result on this catalog."""
-        return promql.alive(expr, self.exists)
+        return self._lives(expr)
 
     def services(self, selector: Selector) -> frozenset[str] | None:
         """Return the services that the selected series speak of; None when it could be any."""
