@@ -16,6 +16,7 @@ from generator.model import Catalog, Service
 _PROJECT = "container_label_com_docker_compose_project"
 _COMPOSE_SERVICE = "container_label_com_docker_compose_service"
 _OURS = "__tmp_ours"
+_OF_ITSELF = "container_scrape_error"  # cAdvisor's own, named as if it spoke of a container
 
 Rule = dict[str, Any]
 
@@ -33,6 +34,12 @@ def relabel(catalog: Catalog) -> list[Rule]:
         {
             "source_labels": [_PROJECT],
             "regex": re.escape(catalog.platform.compose_project),
+            "target_label": _OURS,
+            "replacement": "yes",
+        },
+        {
+            "source_labels": ["__name__"],
+            "regex": _OF_ITSELF,
             "target_label": _OURS,
             "replacement": "yes",
         },
