@@ -6,18 +6,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dashboards.available import filled_in
+from dashboards.provisioning import FOLDER
 from generator import promql
 from generator.errors import Finding, Place, RenderError
-from generator.names import board_uid
+from generator.names import DATASOURCE_LOKI, DATASOURCE_PROMETHEUS, board_uid
 from generator.render import Rendered
 
+_SOURCES = {"prometheus": DATASOURCE_PROMETHEUS, "loki": DATASOURCE_LOKI}
 RUNBOOKS = Path(__file__).resolve().parent.parent.parent / "alerts" / "runbooks"
 
 
 def check(rendered: Rendered) -> list[Finding]:
-    """Return a finding per query that is no PromQL, per link to nowhere, per missing runbook."""
+    """Return a finding per query that nothing answers, per link to nowhere, per missing runbook."""
     return [
         *_unparsable(rendered),
+        *_unknown_sources(rendered),
         *_dead_links(rendered),
         *_alert_boards(rendered),
         *_runbooks(rendered),
@@ -35,6 +38,20 @@ def _unparsable(rendered: Rendered) -> Iterator[Finding]:
             except RenderError as error:
                 fact = f"panel {query.title!r}: {error}"
                 yield Finding(place, fact, "Correct the expression.", "boards")
+
+
+def _unknown_sources(rendered: Rendered) -> Iterator[Finding]:
+    """A panel asks a data source by uid: one that is not provisioned shows an error to everybody."""
+    provisioned = rendered.files.get(f"{FOLDER}/datasources/tierwatch.yml", "")
+    for board in rendered.boards:
+        for source in sorted({query.datasource for query in board.queries()}):
+            if f"uid: {_SOURCES.get(source, '')}\n" not in provisioned:
+                yield Finding(
+                    Place(f"grafana/dashboards/{board.uid}"),
+                    f"panels ask the data source {source!r}, which is not provisioned",
+                    "Ask one that is, or add the service that it needs.",
+                    "boards",
+                )
 
 
 def _dead_links(rendered: Rendered) -> Iterator[Finding]:
