@@ -15,6 +15,7 @@ from generator import catalog_defaults as defaults
 from generator.catalog_origin import Origin
 from generator.catalog_platform import build_health, build_size
 from generator.errors import Finding
+from generator.kinds.build import build_probe
 from generator.model import (
     Dependency,
     HealthClass,
@@ -186,7 +187,7 @@ class Builder:
                 fact = f"probe {index + 1} has no port, and neither has its kind {kind.name!r}"
                 self.report(name, fact, "Add 'port:'.", "probes", index, check="port")
             else:
-                probes.append(Probe(**probe))
+                probes.append(build_probe(probe))
         return tuple(probes)
 
     def _log(self, name: str, data: Mapping[str, Any], kind: Kind) -> str:

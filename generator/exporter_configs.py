@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from generator.model import Catalog, Service
-from generator.probe_targets import docker_address, question
+from generator.probe_targets import docker_address, question, told_dependencies
 
 OLLAMA_EXPORTER = "ollama-exporter"
 AGENTS_EXPORTER = "agents-exporter"
@@ -70,6 +70,9 @@ def _agent(service: Service, catalog: Catalog) -> dict[str, Any]:
     if catalog.kinds[service.kind].prober != _PROBER_AGENTS:
         return _container(service)
     target = {**_subject(service), **question(service)}
+    told = told_dependencies(service)
+    if told:
+        target["expect"] = {**target["expect"], "dependencies": told}
     if service.probes:
         target["port"] = service.probes[0].port
     return target

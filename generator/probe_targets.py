@@ -42,7 +42,17 @@ def question(service: Service) -> dict[str, Any]:
 
 def _good_answer(probe: Probe) -> dict[str, Any]:
     optional = {"body": probe.body, "not_body": probe.not_body, "host": probe.host_header}
-    return {"status": probe.status} | {key: text for key, text in optional.items() if text}
+    answer: dict[str, Any] = {"status": probe.status}
+    return answer | {key: text for key, text in optional.items() if text}
+
+
+def told_dependencies(service: Service) -> list[dict[str, Any]]:
+    """Return where the answer to *service*'s first probe tells of dependencies; empty if nowhere."""
+    probe = service.probes[0] if service.probes else None
+    return [
+        {"name": each.name, "pointer": each.pointer, "good": list(each.good)}
+        for each in (probe.dependencies if probe else ())
+    ]
 
 
 def docker_address(catalog: Catalog, kind: str, *, hard: bool | None = None) -> str:

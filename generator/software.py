@@ -38,6 +38,15 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
+class BodyDependency:
+    """Where a JSON answer says how one dependency is: a pointer (RFC 6901) and its good values."""
+
+    name: str
+    pointer: str
+    good: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """One question a prober asks. *body* must match, *not_body* must not (RE2); http only."""
 
@@ -50,6 +59,9 @@ class Probe:
     body: str = ""
     not_body: str = ""
     host_header: str = ""
+    dependencies: tuple[
+        BodyDependency, ...
+    ] = ()  # told by the body; the agents exporter reads them
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,15 @@ from generator.errors import Place
 from generator.kinds.words import DEFAULT_HEALTH
 from generator.names import EXPORTER_LABEL, SUBJECT_LABELS
 from generator.quantities import read_duration
-from generator.software import VERDICT_UP, Kind, Metric, MetricsSource, MultiTarget, Probe
+from generator.software import (
+    VERDICT_UP,
+    BodyDependency,
+    Kind,
+    Metric,
+    MetricsSource,
+    MultiTarget,
+    Probe,
+)
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -35,7 +43,7 @@ def build_kind(data: Mapping[str, Any], place: Place) -> Kind:
         title=data["title"],
         port=data.get("port"),
         metrics=_source(metrics) if metrics else None,
-        probes=tuple(Probe(**probe) for probe in data.get("probes", ())),
+        probes=tuple(build_probe(probe) for probe in data.get("probes", ())),
         prober=data.get("prober", "blackbox"),
         verdict=data.get("verdict", VERDICT_UP),
         observer=data.get("observer", False),
@@ -57,6 +65,15 @@ def build_kind(data: Mapping[str, Any], place: Place) -> Kind:
         ),
         place=place,
     )
+
+
+def build_probe(entry: Mapping[str, Any]) -> Probe:
+    """Return one probe, with what its body tells of dependencies."""
+    told = tuple(
+        BodyDependency(each["name"], each["pointer"], tuple(each["good"]))
+        for each in entry.get("dependencies", ())
+    )
+    return Probe(**{**entry, "dependencies": told})
 
 
 def stored_label(own: str) -> str:

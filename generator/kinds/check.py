@@ -23,7 +23,7 @@ CHECK = "kinds"
 _NOT_RE2 = re.compile(r"\(\?(?:[=!>]|<[=!]|P=)|\\[1-9]|[*+?}]\+")
 # A repeated repetition: harmless in RE2, endless here where names are tried against it.
 _ENDLESS = re.compile(r"[*+}]\)+[*+{]")
-_ONLY_HTTP = ("path", "scheme", "status", "body", "not_body", "host_header")
+_ONLY_HTTP = ("path", "scheme", "status", "body", "not_body", "host_header", "dependencies")
 
 
 def check_document(document: Document, stem: str, builtin: Mapping[str, Kind]) -> list[Finding]:

@@ -87,8 +87,8 @@ def _load_own(
     folder: Path, shown: str, builtin: dict[str, Kind]
 ) -> tuple[dict[str, Kind], list[Finding]]:
     # Imported here: only catalogs with kinds of their own pay for the strict reader and the schema.
-    from generator.kinds.check import check_document, check_references  # noqa: PLC0415
-    from generator.yaml_read import read_yaml  # noqa: PLC0415
+    from generator.kinds.check import check_document, check_references
+    from generator.yaml_read import read_yaml
 
     own: dict[str, Kind] = {}
     documents = {}
