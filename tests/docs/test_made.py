@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
 import pytest
 
 from generator.kinds.load import load_kinds
+from generator.proofs import PROOFS
 from tests.docs.markdown import ROOT
 from tests.docs.pages import CATALOG_SCHEMA, PAGES, keys
 
@@ -61,3 +63,11 @@ def test_every_need_is_told() -> None:
 
     assert {name for name, need in needs.items() if f"| `{name}` | `{need}` |" not in page} == set()
     assert {"kong", "consul", "n8n", "flowise", "langflow"} <= needs.keys()
+
+
+def test_every_proof_is_told() -> None:
+    """The operator's table has one line per proof, by its number, in order."""
+    page = (ROOT / "docs" / "operator.md").read_text(encoding="utf-8")
+    numbers = re.findall(r"^\| (\d+) \w+ \|", page, re.MULTILINE)
+
+    assert [int(number) for number in numbers] == [proof.number for proof in PROOFS]
