@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 from alerts import packs as alert_packs
@@ -10,10 +11,12 @@ from alerts import routing_table
 from alerts.kit import Alert, Pack, Scope
 from alerts.verdict import counts
 from generator.model import Service
-from generator.names import board_uid
+from generator.names import NONE, board_uid
 from generator.quantities import say_bytes, say_percent, write_duration
 from generator.render import Rendered
 from generator.rules import alert_annotations, rule_labels
+from loki import rules as log_rules
+from loki.kit import LogRule
 
 Facts = dict[str, Any]
 
@@ -22,7 +25,7 @@ def known_names(rendered: Rendered) -> tuple[str, ...]:
     """Return every name that `explained` knows, sorted."""
     catalog = rendered.catalog
     names = {*catalog.by_name, *catalog.kinds, *(tier.name for tier in catalog.tiers)}
-    return tuple(sorted(names | {alert.name for alert in rendered.alerts}))
+    return tuple(sorted(names | {alert.name for alert in rendered.routed}))
 
 
 def explained(rendered: Rendered, name: str) -> Facts | None:
@@ -51,6 +54,9 @@ def explained(rendered: Rendered, name: str) -> Facts | None:
     ]
     if variants:
         found["alert"] = [_alert(pack, alert, rendered) for pack, alert in variants]
+    elif any(routed.name == name for routed in rendered.routed):
+        rule = next(rule for rule in log_rules.rules(catalog) if rule.name == name)
+        found["log alert"] = _log_alert(rule, rendered)
     return found or None
 
 
@@ -66,7 +72,7 @@ def _service(service: Service, rendered: Rendered) -> Facts:
         "counts": counts(service),
         "container": service.container,
         "image": service.image,
-        "promised": f"{say_bytes(service.size.memory_bytes)} memory, {service.size.cpus} CPUs",
+        "promised": _promised(service),
         "objective": say_percent(service.slo) if service.slo is not None else "none",
         "needs": {d.service: "hard" if d.hard else "soft" for d in service.depends_on},
         "needed by": list(catalog.hard_dependants[service.name]),
@@ -85,6 +91,13 @@ def _service(service: Service, rendered: Rendered) -> Facts:
         "remediation": service.mode,
         "watch out": list(kind.notes),
     }
+
+
+def _promised(service: Service) -> str:
+    size = service.size
+    if not size.memory_bytes and not size.cpus:
+        return "no limit"
+    return f"{say_bytes(size.memory_bytes)} memory, {size.cpus} CPUs"
 
 
 def _alerts_about(service: Service, rendered: Rendered) -> dict[str, str]:
@@ -154,12 +167,7 @@ def _source(name: str, rendered: Rendered) -> str:
 
 def _alert(pack: Pack, alert: Alert, rendered: Rendered) -> Facts:
     catalog = rendered.catalog
-    services: tuple[Service, ...] = ()
-    if alert.scope is Scope.SERVICE:
-        services = rendered.universe.subjects(alert, alert_packs.subjects(pack, catalog))
-    ways: dict[str, list[str]] = {}
-    for service in services:
-        ways.setdefault(_receivers(alert, service, rendered), []).append(service.name)
+    variant = (alert.name, alert.severity.value, alert.hold, alert.keep)
     return {
         "from": f"alerts/{pack.name}.py",
         "severity": alert.severity.value,
@@ -171,9 +179,38 @@ def _alert(pack: Pack, alert: Alert, rendered: Rendered) -> Facts:
         "quiet with": dict(alert.quiet),
         **alert_annotations(alert, catalog),
         "remedy": alert.remedy.value,
-        "receivers": {way: _some(names) for way, names in ways.items()},
+        "receivers": _reached(variant, rendered),
         "test": f"prometheus/tests/{pack.name}.yml",
     }
+
+
+def _log_alert(rule: LogRule, rendered: Rendered) -> Facts:
+    catalog = rendered.catalog
+    return {
+        "from": "loki/rulebook/",
+        "severity": rule.severity.value,
+        "scope": rule.scope.value,
+        "expression": rule.expr,
+        "hold": write_duration(rule.hold),
+        **log_rules.rule_annotations(rule, catalog),
+        "remedy": rule.remedy.value,
+        "receivers": _reached((rule.name, rule.severity.value, rule.hold, timedelta(0)), rendered),
+    }
+
+
+def _reached(variant: tuple[str, str, timedelta, timedelta], rendered: Rendered) -> dict[str, str]:
+    """Return whom each receiver hears of; *variant* is name, severity, hold and time kept."""
+    ways: dict[str, list[str]] = {}
+    for routed in rendered.routed:
+        if (routed.name, routed.severity, routed.hold, routed.keep) != variant:
+            continue
+        for subject in routed.subjects:
+            about = next(
+                (each for each in (subject.service, subject.tier) if each != NONE), "platform"
+            )
+            way = ", ".join(routing_table.intended(rendered.catalog, routed.labels(subject)))
+            ways.setdefault(way, []).append(about)
+    return {way: _some(names) for way, names in ways.items()}
 
 
 def _some(names: list[str]) -> str:
