@@ -27,7 +27,7 @@ def pack(catalog: Catalog) -> Pack:
         {
             (service.down_hold, catalog.down_keep[service.name], down_severity(service, catalog))
             for service in catalog.services
-            if counts(service) != NEVER
+            if counts(service) != NEVER and down_severity(service, catalog) is not Severity.NONE
         }
     )
     return Pack(

@@ -51,7 +51,13 @@ def counts(service: Service) -> str:
 
 
 def down_severity(service: Service, catalog: Catalog) -> Severity:
-    """Return critical where a person must act now: others need it, or it has an objective."""
+    """
+    Return critical where a person must act now: others need it, or it has an objective.
+
+    None for an observer: its silence is ObserverDown, and one fault is one message.
+    """
+    if catalog.kinds[service.kind].observer:
+        return Severity.NONE
     if catalog.hard_dependants[service.name] or service.slo is not None:
         return Severity.CRITICAL
     return Severity.WARNING

@@ -65,7 +65,9 @@ class Universe:
         for job in self.jobs:
             for kind in self._told_by(job):
                 self._declare(kind, job)
-        self._named: dict[str, set[str]] = {}  # recorded with a literal `service`, one per rule
+        self._constants: dict[
+            str, list[Mapping[str, str]]
+        ] = {}  # labels of rules that name a service
         self._about: dict[str, frozenset[str] | None] = {}
         self._subjects: dict[tuple[str, str], tuple[Mapping[str, str], ...]] = {}
         self._exposed = cache(self._look)
@@ -84,7 +86,7 @@ class Universe:
     def _learn_services(self, record: Record) -> None:
         """Remember which services a recorded series is about; None once it could be any."""
         if "service" in record.labels:
-            self._named.setdefault(record.name, set()).add(record.labels["service"])
+            self._constants.setdefault(record.name, []).append(record.labels)
             return
         found = promql.values_of(record.expr, "service", self._values)
         self._about[record.name] = found
@@ -186,8 +188,12 @@ class Universe:
         if selector.metric in self._recorded or selector.metric in _ALERTS:
             if label != "service":
                 return None
-            if selector.metric in self._named:
-                return frozenset(self._named[selector.metric])
+            if selector.metric in self._constants:
+                return frozenset(
+                    labels["service"]
+                    for labels in self._constants[selector.metric]
+                    if all(matches(m, labels.get(m.label, "")) for m in selector.matchers)
+                )
             return self._about.get(selector.metric)
         return self._labelled(selector.metric, selector.matchers, label)
 
