@@ -78,8 +78,7 @@ def _root_rules(catalog: Catalog, alerts: Sequence[RoutedAlert]) -> Iterator[Inh
 def _pair_rules(alerts: Sequence[RoutedAlert]) -> Iterator[InhibitRule]:
     names = {alert.name for alert in alerts}
     symptoms = any(map(_is_symptom, alerts))
-    if SERVICE_DOWN in names and symptoms:
-        yield from _down_over_symptoms()
+    yield from _down_over_symptoms(alerts)
     if _paired(alerts, Scope.SERVICE):
         yield InhibitRule(
             "critical over warning",
@@ -103,14 +102,29 @@ def _pair_rules(alerts: Sequence[RoutedAlert]) -> Iterator[InhibitRule]:
         yield InhibitRule("at work: symptoms", source, target, ("service",))
 
 
-def _down_over_symptoms() -> Iterator[InhibitRule]:
-    """Yield two rules, because a page may only give way to a page."""
+def _down_over_symptoms(alerts: Sequence[RoutedAlert]) -> Iterator[InhibitRule]:
+    """Yield up to two rules, because a page may only give way to a page."""
+    downs = [alert for alert in alerts if alert.name == SERVICE_DOWN]
+    pages = [alert for alert in downs if alert.severity == Severity.CRITICAL]
+    symptoms = [alert for alert in alerts if _is_symptom(alert)]
+    quiet = [alert for alert in symptoms if alert.severity != Severity.CRITICAL]
     down = matcher("alertname", (SERVICE_DOWN,))
     quieter = matcher("severity", (Severity.WARNING.value, Severity.INFO.value))
-    yield InhibitRule("service down: its symptoms", (down, _CRITICAL), _SYMPTOM, ("service",))
-    yield InhibitRule(
-        "service down, no page: its quieter symptoms", (down,), (*_SYMPTOM, quieter), ("service",)
-    )
+    if _meet(pages, symptoms):
+        yield InhibitRule("service down: its symptoms", (down, _CRITICAL), _SYMPTOM, ("service",))
+    if _meet(downs, quiet):
+        yield InhibitRule(
+            "service down, no page: its quieter symptoms",
+            (down,),
+            (*_SYMPTOM, quieter),
+            ("service",),
+        )
+
+
+def _meet(sources: Sequence[RoutedAlert], targets: Sequence[RoutedAlert]) -> bool:
+    """Return whether some service is a subject on both sides."""
+    services = {subject.service for alert in sources for subject in alert.subjects}
+    return any(subject.service in services for alert in targets for subject in alert.subjects)
 
 
 def _is_symptom(alert: RoutedAlert) -> bool:

@@ -126,11 +126,11 @@ def windows(slo_window: timedelta) -> tuple[timedelta, ...]:
 
 
 def pack(catalog: Catalog) -> Pack:
-    """Return budgets and burn alerts; empty when no service has an objective."""
-    if not any(service.slo is not None for service in catalog.services):
-        return Pack(name="slo", title="Objectives")
-    window = catalog.platform.slo_window
+    """Return budgets and burn alerts; without any objective only the requests, which others use."""
     counters = requests.records(catalog.kinds)
+    if not any(service.slo is not None for service in catalog.services):
+        return Pack(name="slo", title="Objectives", records=counters, always=True)
+    window = catalog.platform.slo_window
     counted = [kind for kind in requests.SOURCES if kind in catalog.kinds]
     ratios = tuple(_error_ratio(each, counted[0] if counted else "") for each in windows(window))
     return Pack(

@@ -14,6 +14,7 @@ import pytest
 from generator import toolbox
 from generator.catalog import load_catalog
 from generator.cli import main
+from generator.kinds import load_kinds
 from generator.model import Catalog
 from generator.render import Rendered, render
 
@@ -41,6 +42,19 @@ def platform() -> Rendered:
 def shop() -> Rendered:
     """Return a stranger's catalog of three services, rendered."""
     return render(load_catalog(SHOP, "catalog"))
+
+
+@pytest.fixture(scope="session")
+def every_kind(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
+    """Return a catalog with one service of every kind that ships, rendered."""
+    folder = tmp_path_factory.mktemp("every-kind")
+    kinds, _ = load_kinds()
+    services = "".join(f"  {name}: {{kind: {name}}}\n" for name in sorted(kinds))
+    # So many kinds write more than the default size holds, and rightly say so.
+    platform = "platform: all\nretention: {metrics: 15d, metrics_size: 10GB}\n"
+    (folder / "platform.yml").write_text(platform, encoding="utf-8")
+    (folder / "1-all.yml").write_text(f"tier: all\nservices:\n{services}", encoding="utf-8")
+    return render(load_catalog(folder, "catalog"))
 
 
 @pytest.fixture
