@@ -65,14 +65,14 @@ class Universe:
         for job in self.jobs:
             for kind in self._told_by(job):
                 self._declare(kind, job)
-        self._constants: dict[
-            str, list[Mapping[str, str]]
-        ] = {}  # labels of rules that name a service
+        # Labels of the rules that name a service, by recorded series; all known before any is asked for.
+        self._constants: dict[str, list[Mapping[str, str]]] = {}
         self._about: dict[str, frozenset[str] | None] = {}
         self._subjects: dict[tuple[str, str], tuple[Mapping[str, str], ...]] = {}
         self._exposed = cache(self._look)
         self._lives = cache(lambda expr: promql.alive(expr, self.exists))
         self._labelled = cache(self._read)
+        self._named = cache(self._name)
 
     def learn(self, records: Iterable[Record]) -> None:
         """Add recorded series; a record may build on those before it."""
@@ -189,13 +189,18 @@ class Universe:
             if label != "service":
                 return None
             if selector.metric in self._constants:
-                return frozenset(
-                    labels["service"]
-                    for labels in self._constants[selector.metric]
-                    if all(matches(m, labels.get(m.label, "")) for m in selector.matchers)
-                )
+                return self._named(selector.metric, selector.matchers)
             return self._about.get(selector.metric)
         return self._labelled(selector.metric, selector.matchers, label)
+
+    def _name(self, metric: str, matchers: tuple[Matcher, ...]) -> frozenset[str]:
+        """Return the services that the constants called *metric* name, as far as *matchers* let."""
+        tests = [(matcher.label, _test(matcher)) for matcher in matchers]
+        return frozenset(
+            labels["service"]
+            for labels in self._constants[metric]
+            if all(test(labels.get(label, "")) for label, test in tests)
+        )
 
     def _read(self, metric: str, matchers: tuple[Matcher, ...], label: str) -> frozenset[str]:
         found = self._matching(metric, matchers)
