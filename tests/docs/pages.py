@@ -208,4 +208,19 @@ def _alert_line(name: str, severity: str, hold: str, says: str) -> tuple[str, ..
     return f"[{name}](../alerts/runbooks/{name}.md)", severity, hold, f"`{says}`"
 
 
-PAGES = {"catalog.md": catalog_page, "kinds.md": kinds_page, "alerts.md": alerts_page}
+def decisions_page() -> str:
+    """Return docs/decisions/README.md: number and title of each decision, in order."""
+    lines = []
+    for path in sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md")):
+        title = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
+        number, _, said = title.partition(": ")
+        lines.append((f"[{number}]({path.name})", said))
+    return f"{prose.DECISIONS}\n\n{_table(('number', 'decision'), lines)}\n"
+
+
+PAGES = {
+    "catalog.md": catalog_page,
+    "kinds.md": kinds_page,
+    "alerts.md": alerts_page,
+    "decisions/README.md": decisions_page,
+}

@@ -37,3 +37,10 @@ ALERTS = """\
 
 Those of the catalog that ships, one section per pack; each name leads to its runbook. Other catalogs get those that they have
 the metrics for. `tierwatch explain NAME` shows expression, samples and receivers."""
+
+DECISIONS = """\
+# Decisions
+
+<!-- Made by `make golden` from the first line of each page. Do not edit. -->
+
+Choices that had an alternative, each on one page. Numbers are never used twice; gaps are decisions that were dropped."""

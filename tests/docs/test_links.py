@@ -36,11 +36,3 @@ def test_broken_links_are_seen(tmp_path: Path) -> None:
     )
 
     assert broken(page) == ["gone.md", "page.md#nowhere"]
-
-
-def test_decisions_are_listed() -> None:
-    """The index of decisions names each of them once, in order."""
-    folder = ROOT / "docs" / "decisions"
-    listed = [target for target in links(folder / "README.md") if target[0].isdigit()]
-
-    assert listed == sorted(path.name for path in folder.glob("[0-9]*.md"))
