@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.docs.markdown import ROOT, anchors, links, pages
 
 
@@ -22,10 +20,12 @@ def broken(page: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_resolve(page: Path) -> None:
-    """No link of the page leads to a file or heading that is not there."""
-    assert broken(page) == []
+def test_links_resolve() -> None:
+    """No link of any page leads to a file or heading that is not there."""
+    found = {str(page.relative_to(ROOT)): broken(page) for page in pages()}
+
+    assert {page: targets for page, targets in found.items() if targets} == {}
+    assert {"README.md", "docs/operator.md", "alerts/runbooks/ServiceDown.md"} <= found.keys()
 
 
 def test_broken_links_are_seen(tmp_path: Path) -> None:
