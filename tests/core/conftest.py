@@ -45,6 +45,12 @@ def shop() -> Rendered:
 
 
 @pytest.fixture(scope="session")
+def shop_catalog() -> Path:
+    """Return the folder of the stranger's catalog."""
+    return SHOP
+
+
+@pytest.fixture(scope="session")
 def every_kind(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
     """Return a catalog with one service of every kind that ships, rendered."""
     folder = tmp_path_factory.mktemp("every-kind")
