@@ -167,3 +167,6 @@ def _check_loki(tool: Path, folder: Path) -> Iterator[toolbox.Outcome]:
 def _check_promtail(tool: Path, folder: Path) -> Iterator[toolbox.Outcome]:
     config = folder / "promtail" / "config.yml"
     yield toolbox.run(tool, ["-check-syntax", f"-config.file={config}"])
+    # -check-syntax reads the file without building its stages; a run on no input builds them all.
+    dry = ["-dry-run", "-stdin", "-server.disable=true", f"-config.file={config}"]
+    yield toolbox.run(tool, dry)

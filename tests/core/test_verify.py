@@ -85,6 +85,10 @@ FAULTS: dict[str, tuple[str, str, str, tuple[str, ...], str, str]] = {
     ),
 }  # fmt: skip
 LOG_FAULTS: dict[str, tuple[str, str, str, tuple[str, ...], str, str]] = {
+    "a Promtail key that is not known": (
+        "promtail/config.yml", "scrape_configs:", "scrape_conf:", (), "Promtail's config",
+        "field scrape_conf not found",
+    ),
     "a Loki schema that is not known": (
         "loki/config.yml", "schema: v13", "schema: v99", (), "Loki's config", "invalid schema version",
     ),
