@@ -19,13 +19,20 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from exporters.build import build_labels
 from exporters.deadline import Deadline
 from exporters.web import Request, Response
-from exporters.worker import BUSY, FRAME_REASONS, TIMEOUT, Collector, Run, ScrapeError, Worker
+from exporters.worker import (
+    BUSY,
+    FRAME_REASONS,
+    GRACE_S,
+    TIMEOUT,
+    Collector,
+    Run,
+    ScrapeError,
+    Worker,
+)
 
 __all__ = ["Collector", "Deadline", "Exporter", "ScrapeError"]
 
 log = logging.getLogger(__name__)
-
-GRACE_S = 0.05  # a collector that ends on its deadline has this long to hand over what it has
 
 
 @dataclass(slots=True)
@@ -83,10 +90,13 @@ class Exporter:
             if adopt is not None:
                 adopt(collectors[name])
 
-    def close(self) -> None:
-        """Put down what the collectors hold."""
+    def close(self, *, wait_s: float = 0.0) -> None:
+        """Put down what the collectors hold, each once it is back; wait for that at most *wait_s*."""
         for worker in self._workers:
             worker.close()
+        deadline = Deadline.after(wait_s)
+        for worker in self._workers:
+            worker.join(deadline.remaining())
 
     def collect(self, deadline: Deadline) -> list[Metric]:
         """Return all metrics of one scrape, by *deadline* and a little grace; never raises."""

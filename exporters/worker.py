@@ -27,6 +27,8 @@ BUSY = "busy"  # has not come back from an earlier scrape
 INTERNAL = "internal"  # a mistake of ours
 FRAME_REASONS = (BUSY, INTERNAL, TIMEOUT)
 
+GRACE_S = 0.05  # a collector that ends on its deadline has this long to hand over what it has
+
 
 class ScrapeError(Exception):
     """A collector could not do its work; *reason* is one of the exporter's fixed reasons."""
@@ -42,7 +44,8 @@ class Collector(Protocol):
     Something that asks the world at scrape time.
 
     Two methods more are called where a collector has them: `adopt(previous)` with the collector of
-    the same name after a reload, to carry counters on, and `close()` when it is not used any more.
+    the same name after a reload, to carry counters on, and `close()`, on the thread of
+    `collect`, when it is not used any more.
     """
 
     name: str  # the label `collector`
@@ -97,17 +100,27 @@ class Worker:
         return self._current
 
     def close(self) -> None:
-        """Let the thread end once it is back, and the collector put down what it holds."""
+        """Let the collector put down what it holds, and the thread end, once it is back."""
+        if self._thread is None:
+            self._close()
         self._jobs.put(None)
-        close = getattr(self.collector, "close", None)
-        if close is not None:
-            close()
+
+    def join(self, seconds: float) -> None:
+        """Wait for the end of the thread."""
+        if self._thread is not None:
+            self._thread.join(seconds)
 
     def _work(self) -> None:
         while (run := self._jobs.get()) is not None:
             self._run(run)
             run.seconds = time.monotonic() - run.started
             run.done.set()
+        self._close()
+
+    def _close(self) -> None:
+        close = getattr(self.collector, "close", None)
+        if close is not None:
+            close()
 
     def _run(self, run: Run) -> None:
         name = self.collector.name

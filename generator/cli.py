@@ -1,5 +1,5 @@
 """
-The `tierwatch` command: generate, verify, diff, explain.
+The `tierwatch` command: generate, verify, diff, explain, exporter.
 
 Exit 0 when all is well, 1 when something was found, 2 when the input or the call is wrong.
 Other rooms' subcommands are imported only when they are called.
@@ -75,6 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_verify(commands)
     _add_diff(commands)
     _add_explain(commands)
+    _add_exporter(commands)
     return parser
 
 
@@ -200,6 +201,25 @@ def _explain(options: argparse.Namespace) -> int:
     from generator.commands import explain
 
     return explain(options.catalog, options.name, as_json=options.format == "json")
+
+
+def _add_exporter(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from exporters.cli import add_options
+
+    command = commands.add_parser(
+        "exporter",
+        help="run an exporter: ollama, agents, hardware, or all of them",
+        description="Serve metrics of what FILE names until SIGTERM. SIGHUP, or a change of FILE, makes it "
+        "be read again.",
+    )
+    add_options(command)
+    command.set_defaults(run=_exporter)
+
+
+def _exporter(options: argparse.Namespace) -> int:
+    from exporters.cli import run
+
+    return run(options)
 
 
 if __name__ == "__main__":
