@@ -105,8 +105,8 @@ def made(rendered: Rendered) -> list[str]:
     ]
 
 
-def changed(change: Change) -> list[str]:
-    """Return the lines that say what a write did to the tree."""
+def changed(change: Change, *, planned: bool = False) -> list[str]:
+    """Return the lines that say what a write did to the tree, or would do when it is only *planned*."""
     if change.empty and not change.edited:
         return ["  nothing changed"]
     lines = [
@@ -122,7 +122,8 @@ def changed(change: Change) -> list[str]:
         lines = [
             f"  {len(change.added)} files added, {len(change.changed)} changed, {len(change.removed)} removed"
         ]
-    return lines + [f"  overwrote hand-made changes in {path}" for path in change.edited]
+    edited = "changed by hand:" if planned else "overwrote hand-made changes in"
+    return lines + [f"  {edited} {path}" for path in change.edited]
 
 
 _MANY = 12  # more lines than anybody reads

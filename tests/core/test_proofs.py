@@ -468,7 +468,7 @@ def test_proof_11_finds_a_switch_for_an_alert_that_is_not_there(shop: Rendered) 
             shop.catalog.platform.place,
             "alerts.disabled names 'ServiceDwon', which is no alert",
             "Did you mean 'ServiceDown'?",
-            "disabled",
+            "wishes",
         )
     ]
 
