@@ -1,0 +1,200 @@
+"""
+Test generations, beside the scrapes: a scrape may begin one, later scrapes tell its result.
+
+Without scrapes there are none. One runs per server at a time, on a thread of its own, so no scrape
+waits for it; what it found is told until the next, and its age is told too. A failure is forgotten
+when the model it was about has left memory. The rules are in exporters.ollama_rules; that they are
+kept is shown against a real server.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import cast
+
+from prometheus_client.core import Metric
+
+from exporters import ollama_rules as rules
+from exporters.config import Inference
+from exporters.deadline import Deadline
+from exporters.ollama_ask import Rounds, Server
+from exporters.ollama_fetch import FetchError, Stop, fetch
+from exporters.ollama_generate import BUSY, Result, generate, request
+from exporters.ollama_metrics import Page
+from exporters.ollama_models import Ps, Tags
+from exporters.ollama_names import parse_name
+from exporters.ollama_parse import BodyError, Loaded, parse_context, parse_ps, parse_tags
+from exporters.ollama_record import Record
+
+log = logging.getLogger(__name__)
+
+LOOK_AGAIN_S = 0.25  # in which the expires_at of a model that is being loaded moves along
+LIST_TIMEOUT_S = 3.0
+
+
+class ProbeCollector:
+    """Begins test generations when they are due and allowed, and tells what came of the last."""
+
+    name = "probe"
+
+    def __init__(self, rounds: Rounds) -> None:
+        self._rounds = rounds
+        self._probes = {s: Probe(s, s.inference) for s in rounds.servers if s.inference}
+
+    def adopt(self, previous: ProbeCollector) -> None:
+        """Carry on with servers that are configured as before."""
+        for server in self._probes.keys() & previous._probes.keys():
+            self._probes[server] = previous._probes.pop(server)
+
+    def close(self) -> None:
+        """Break off what is under way."""
+        for probe in self._probes.values():
+            probe.close()
+
+    def collect(self, deadline: Deadline) -> Iterator[Metric]:
+        """Yield the last results; it tells of failures and has none of its own."""
+        page = Page()
+        for server, probe in list(self._probes.items()):
+            tags = self._rounds.outcome(server, "tags", deadline)
+            ps = self._rounds.outcome(server, "ps", deadline)
+            probe.consider(
+                rules.Lists(
+                    tags=cast("Tags | None", tags.value),
+                    ps=cast("Ps | None", ps.value),
+                    now=time.monotonic(),
+                    clock=ps.server_time or time.time(),
+                )
+            )
+            probe.add(page)
+        yield from page
+
+
+class Probe:
+    """The test generations of one server's model."""
+
+    def __init__(self, server: Server, inference: Inference) -> None:
+        self._server = server
+        self._inference = inference
+        self._name = parse_name(inference.model)
+        self._lock = threading.Lock()
+        self._watch = rules.Watch()
+        self._record = Record()
+        self._skipped_at: dict[str, float] = {}
+        self._longest: tuple[str, int | None] | None = None  # by digest
+        self._running = False
+        self._stop = Stop()
+
+    def close(self) -> None:
+        """Break off the generation that is under way."""
+        self._stop.stop()
+
+    def consider(self, lists: rules.Lists) -> None:
+        """Begin a generation if it is time and nothing stands against it."""
+        with self._lock:
+            if self._running or self._stop.set.is_set():
+                return
+            model = rules.find(self._name, lists.ps) if lists.ps is not None else None
+            if lists.ps is not None:
+                self._watch = rules.look(self._watch, model, lists.now)
+                if model is None:
+                    self._record.forget_failure()
+            if not rules.due(self._watch, self._inference.interval_s, lists.now):
+                return
+            why = rules.obstacle(self._watch, self._name, lists)
+            if why is not None or model is None:
+                self._skip(why or "busy", lists.now)
+                return
+            self._running = True
+        name = f"generate {self._server.labels[0]}"
+        threading.Thread(target=self._work, args=(model,), name=name, daemon=True).start()
+
+    def _skip(self, why: str, now: float) -> None:
+        last = self._skipped_at.get(why)
+        if last is None or now - last >= self._inference.interval_s:
+            self._skipped_at[why] = now
+            self._record.skips[why] += 1
+
+    def _work(self, model: Loaded) -> None:
+        try:
+            why = self._run(model)
+            if why is not None:
+                with self._lock:
+                    self._skip(why, time.monotonic())
+        except Exception:
+            log.exception("the test generation of %s broke", self._name.shown)
+        finally:
+            with self._lock:
+                self._running = False
+
+    def _run(self, model: Loaded) -> str | None:
+        """Look once more, then ask; return why it was left out after all."""
+        try:
+            longest = self._longest_context(model)
+            before, _ = self._ps()
+            if self._stop.set.wait(LOOK_AGAIN_S):
+                return "busy"
+            tags = parse_tags(fetch(self._server.url, "/api/tags", self._soon()).body)
+            ps, clock = self._ps()
+        except (FetchError, BodyError) as error:
+            log.info("no test generation of %s: %s", self._name.shown, error)
+            return "busy"
+        after = rules.find(self._name, ps)
+        lists = rules.Lists(tags, ps, time.monotonic(), clock)
+        why = rules.obstacle(self._watch, self._name, lists)
+        if why is not None or after is None:
+            return why or "not_loaded"
+        if after != rules.find(self._name, before) or after != model:
+            return "busy"  # being loaded, in use, or another one by now
+        self._ask(rules.context_to_send(after, longest))
+        return None
+
+    def _ps(self) -> tuple[Ps, float]:
+        answer = fetch(self._server.url, "/api/ps", self._soon())
+        return parse_ps(answer.body), answer.server_time or time.time()
+
+    def _soon(self) -> Deadline:
+        return Deadline.after(LIST_TIMEOUT_S)
+
+    def _longest_context(self, model: Loaded) -> int | None:
+        """Return the longest context of *model*, asked once per digest; /api/show loads nothing."""
+        if self._longest is None or self._longest[0] != model.digest:
+            send = {"model": self._inference.model}
+            answer = fetch(self._server.url, "/api/show", self._soon(), send=send)
+            self._longest = (model.digest, parse_context(answer.body))
+        return self._longest[1]
+
+    def _ask(self, context: int | None) -> None:
+        inference = self._inference
+        body = request(inference.model, inference.tokens, context, secrets.randbits(64))
+        result = generate(self._server.url, body, inference.timeout_s, self._stop)
+        if self._stop.set.is_set():
+            return
+        log.info("test generation of %s: %s", self._name.shown, result.reason or "fine")
+        with self._lock:
+            self._take(result)
+
+    def _take(self, result: Result) -> None:
+        busy, now = result.reason == BUSY, time.monotonic()
+        self._watch = rules.ended(
+            self._watch,
+            failed=result.reason is not None,
+            load_s=result.last.load_s if result.last else 0.0,
+            timeout_s=self._inference.timeout_s,
+            now=now,
+        )
+        if busy:
+            self._watch = replace(self._watch, repeat=False)
+            self._skip("busy", now)
+            return
+        self._watch = replace(self._watch, last_run=now)
+        self._record.take(result)
+
+    def add(self, page: Page) -> None:
+        """Add the last result and the counters."""
+        with self._lock:
+            self._record.add(page, self._server.labels, self._name.shown)
