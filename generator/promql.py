@@ -87,6 +87,11 @@ def lookback(expr: str, *, bridges: bool = True) -> timedelta:
     return _lookback(parse(expr), bridges=bridges)
 
 
+def has_subquery(expr: str) -> bool:
+    """Whether *expr* evaluates some part of itself at steps of its own."""
+    return _has_subquery(parse(expr))
+
+
 LabelsOf = Callable[[str], frozenset[str] | None]
 
 
@@ -141,6 +146,10 @@ def _children(node: Any) -> tuple[Any, ...]:
     if kind in _WRAPPERS:
         return (node.expr,)
     return (node.vector_selector,) if kind is parser.MatrixSelector else ()
+
+
+def _has_subquery(node: Any) -> bool:
+    return type(node) is parser.SubqueryExpr or any(map(_has_subquery, _children(node)))
 
 
 def _selectors(node: Any, function: str, window: timedelta) -> list[Selector]:

@@ -67,12 +67,31 @@ def constant(notation: str) -> float | None:
     return None
 
 
-def scaled(notation: str, factor: int) -> str:
+def scaled(notation: str, factor: int | Decimal) -> str:
     """Return *notation* with its rate multiplied by *factor*; others unchanged."""
-    rate = _RATE.fullmatch(notation)
-    if rate:
+    return scale(notation, Decimal(factor)) if is_rate(notation) else notation
+
+
+def scale(notation: str, factor: Decimal) -> str:
+    """Return *notation* with its values multiplied by *factor*; `none` and odd numbers unchanged."""
+    if notation in _ODD:
+        return notation
+    if _CONSTANT.fullmatch(notation):
+        return plain(Decimal(notation) * factor)
+    if rate := _RATE.fullmatch(notation):
         return f"{plain(Decimal(rate.group(1)) * factor)}/{rate.group(2)}"
+    if moment := _MOMENT.fullmatch(notation):
+        return f"now{_signed(Decimal(moment.group(1)) * factor)}"
+    if flip := _FLIP.fullmatch(notation):
+        return " ".join(["flip", *(plain(Decimal(value) * factor) for value in flip.groups())])
+    if ramp := _RAMP.fullmatch(notation):
+        first, rise, unit = ramp.groups()
+        return f"ramp {plain(Decimal(first) * factor)} {_signed(Decimal(rise) * factor)}/{unit}"
     return notation
+
+
+def _signed(value: Decimal) -> str:
+    return plain(value) if value < 0 else f"+{plain(value)}"
 
 
 def expand(phases: Sequence[Phase], step: timedelta) -> Series:
@@ -125,9 +144,13 @@ def put(series: Series, at: int, run: Run) -> Series:
 
 
 def reset(series: Series, at: int) -> Series:
-    """Return counter samples that start again from zero at index *at*, as after a restart."""
+    """
+    Return counter samples that start again from zero just before index *at*, as after a restart.
+
+    What they count goes on at the same pace, so `rate` and `increase` must not notice.
+    """
     before, after = _split(series, at)
-    base = after[0].first
+    base = after[0].first - after[0].rise
     return (*before, *(run if run.text else replace(run, first=run.first - base) for run in after))
 
 

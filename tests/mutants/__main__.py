@@ -83,7 +83,12 @@ def scored(outcomes: Sequence[Outcome]) -> dict[str, Any]:
             broken.append({"alert": alert.name, "promtool": outcome.broken.strip()})
             continue
         for mutant in outcome.case.mutants:
-            entry = {"pack": outcome.case.pack.name, "alert": alert.name, "sort": mutant.sort, "what": mutant.what}
+            entry = {
+                "pack": outcome.case.pack.name,
+                "alert": alert.name,
+                "sort": mutant.sort,
+                "what": mutant.what,
+            }
             survived = mutant in outcome.survivors
             reason = equivalent(alert, mutant)
             if survived and reason:
@@ -107,11 +112,17 @@ def scored(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 def _written(report: dict[str, Any]) -> str:
     lines = [f"{'mutants':<16} {'killed':>7} {'made':>6}"]
-    lines += [f"{sort:<16} {killed:>7} {made:>6}" for sort, (killed, made) in report["sorts"].items()]
+    lines += [
+        f"{sort:<16} {killed:>7} {made:>6}" for sort, (killed, made) in report["sorts"].items()
+    ]
     lines.append(f"{'all':<16} {report['killed']:>7} {report['mutants']:>6}  {report['score']:.1%}")
     for entry in report["survivors"]:
-        lines.append(f"  survived: {entry['pack']}/{entry['alert']}: {entry['sort']}: {entry['what']}")
-    lines.append(f"  {len(report['equivalent'])} equivalent mutants not counted (tests/mutants/equivalents.py)")
+        lines.append(
+            f"  survived: {entry['pack']}/{entry['alert']}: {entry['sort']}: {entry['what']}"
+        )
+    lines.append(
+        f"  {len(report['equivalent'])} equivalent mutants not counted (tests/mutants/equivalents.py)"
+    )
     for entry in report["broken"]:
         lines.append(f"  {entry['alert']} fails without any mutant:\n{entry['promtool']}")
     return "\n".join(lines) + "\n"

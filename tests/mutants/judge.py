@@ -9,7 +9,7 @@ sets up once per alert, and a few thousand mutants take minutes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +19,14 @@ from alerts.kit import Alert, Pack, Record
 from generator import promql, rules, ruletests, toolbox
 from generator.model import Catalog
 from generator.quantities import write_duration
+from generator.timelines import stepped
 from generator.yaml_write import dump_yaml
 from tests.mutants.mutations import Mutant
 
 _WORKERS = 2
 _FILES_PER_RUN = 6  # promtool's start costs 50 ms
-_FAILED = re.compile(r"alertname: ?(\S+?),")
+# How promtool names the rule of a check that failed: as itself, or inside an expression.
+_FAILED = re.compile(r'alertname(?:: ?|=\\?")([A-Za-z0-9_]+)')
 _FILE = re.compile(r"^Unit Testing: +(\S+)", re.MULTILINE)
 
 
@@ -93,21 +95,34 @@ def _write(case: Case, catalog: Catalog, folder: Path, number: int) -> Path:
     made += [{**rules.alert_rule(alert, catalog), "alert": name} for name, alert in alerts]
     rule_file = folder / f"{number}-rules.yml"
     _dump(rule_file, {"groups": [{"name": case.pack.name, "rules": made}]})
-    group = ruletests.alert_group(case.alert, catalog)
-    checks = group["alert_rule_test"]
-    group["alert_rule_test"] = [
-        {**check, "alertname": name} for name, _ in alerts for check in checks
-    ]
+    alert = stepped(case.alert, case.pack)
+    group = ruletests.alert_group(alert, catalog)
+    for sort in ("alert_rule_test", "promql_expr_test"):
+        group[sort] = [
+            renamed for name, _ in alerts for renamed in _asked_of(name, alert, group[sort])
+        ]
     test_file = folder / f"{number}-test.yml"
     _dump(
         test_file,
         {
             "rule_files": [rule_file.name],
-            "evaluation_interval": write_duration(case.alert.step),
+            "evaluation_interval": write_duration(alert.step),
             "tests": [{key: value for key, value in group.items() if value}],
         },
     )
     return test_file
+
+
+def _asked_of(
+    name: str, alert: Alert, checks: Sequence[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Yield *checks* asked of the rule called *name*; those that speak of no rule, never."""
+    old, new = f'alertname="{alert.name}"', f'alertname="{name}"'
+    for check in checks:
+        if "alertname" in check:
+            yield {**check, "alertname": name}
+        elif old in check["expr"]:
+            yield {**check, "expr": check["expr"].replace(old, new)}
 
 
 def _needed(records: Iterable[Record], alert: Alert) -> list[Record]:

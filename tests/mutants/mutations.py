@@ -15,7 +15,9 @@ from datetime import timedelta
 from alerts.kit import Alert, Severity
 
 _FLIPPED = {">": "<", "<": ">", ">=": "<=", "<=": ">=", "==": "!=", "!=": "=="}
-_MATCHER = re.compile(r'(?P<label>[a-zA-Z_]\w*)\s*(?P<op>=~|!~|!=|=)\s*"(?P<value>(?:[^"\\]|\\.)*)"')
+_MATCHER = re.compile(
+    r'(?P<label>[a-zA-Z_]\w*)\s*(?P<op>=~|!~|!=|=)\s*"(?P<value>(?:[^"\\]|\\.)*)"'
+)
 _BY = re.compile(r"\bby \((?P<labels>[^)]*)\)")
 # A function for counters against one for gauges, and the ends of a window for each other.
 _SWAPS = {

@@ -1,0 +1,115 @@
+"""
+Situations that differ from an alert's own in one thing only, and must not fire it.
+
+Each guard (`where`) and each matcher that excludes something (`fstype!~"tmpfs|..."`) is there to
+keep some lookalike quiet. Here the lookalikes are made from the alert itself: one that lacks what
+the guard asks for, one per excluding matcher that has an excluded value. Without the guard or the
+matcher they fire, so a test that holds them shows what these are for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from alerts.kit import Alert, Scope
+from generator import promql, samples
+
+_LEAST = Decimal("0.001")  # of a guard's rate: below any threshold a guard has above 0
+_NOTHING = "none"
+_LABEL = re.compile(r'([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"')
+_PATTERN_SIGNS = re.compile(r"\(\?i\)|\.[*+]|[\^$?*+()\[\]]|\\+")
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What one series does while its alert fires, and before and after."""
+
+    fires: str
+    quiet: str
+
+
+def lookalikes(alert: Alert) -> tuple[Mapping[str, Fate], ...]:
+    """Return the series of each lookalike of *alert*: series text to its fate."""
+    if alert.scope is Scope.PLATFORM:
+        return ()  # it has one subject, the platform
+    return (*_unguarded(alert), *_excluded(alert))
+
+
+def fates(alert: Alert) -> dict[str, Fate]:
+    """Return what every series of *alert* does; one that only *quiet* names never changes."""
+    found = {}
+    for series in dict.fromkeys((*alert.fires, *alert.quiet)):
+        fires = alert.fires.get(series, alert.quiet.get(series, ""))
+        found[series] = Fate(fires, alert.quiet.get(series, fires))
+    return found
+
+
+def _unguarded(alert: Alert) -> Iterator[Mapping[str, Fate]]:
+    """Yield the situation in which everything is true but what `where` asks for besides."""
+    if not alert.where.strip().startswith("and ") or "on ()" in alert.where:
+        return
+    guards = promql.metrics(alert.promql) - promql.metrics(alert.expr)
+    found = {
+        series: _too_little(fate, alert.where) if _metric(series) in guards else fate
+        for series, fate in fates(alert).items()
+    }
+    if found != fates(alert):
+        yield found
+
+
+def _too_little(fate: Fate, where: str) -> Fate:
+    """Return a guard's series that does not satisfy it: far too slow, or not there at all."""
+    if samples.is_rate(fate.fires) and not re.search(r">\s*0(?![.\d])", where):
+        slow = samples.scaled(fate.fires, _LEAST)
+        return Fate(slow, slow)
+    return Fate(_NOTHING, _NOTHING)
+
+
+def _excluded(alert: Alert) -> Iterator[Mapping[str, Fate]]:
+    """Yield per excluding matcher the same situation with a value that it excludes."""
+    selectors = promql.selectors(alert.condition)
+    excluding = dict.fromkeys(
+        matcher for selector in selectors for matcher in selector.matchers if matcher.op[0] == "!"
+    )
+    for matcher in excluding:
+        value = _some_value(matcher)
+        concerned = {s.metric for s in selectors if matcher in s.matchers}
+        if value is None:
+            continue
+        found = {
+            _relabelled(series, matcher.label, value)
+            if _metric(series) in concerned
+            else series: fate
+            for series, fate in fates(alert).items()
+        }
+        if found != fates(alert):
+            yield found
+
+
+def _some_value(matcher: promql.Matcher) -> str | None:
+    """Return a value that *matcher* excludes, None where none can be read off its pattern."""
+    if matcher.op == "!=":
+        return matcher.value
+    for part in matcher.value.split("|"):
+        value = _PATTERN_SIGNS.sub("", part)
+        if re.fullmatch(matcher.value, value):
+            return value
+    return None
+
+
+def _relabelled(series: str, label: str, value: str) -> str:
+    """Return *series* with *label* set to *value*; without the label for an empty value."""
+    name = _metric(series)
+    labels = dict(_LABEL.findall(series))
+    labels.pop(label, None)
+    if value:
+        labels[label] = value
+    written = ",".join(f'{key}="{text}"' for key, text in labels.items())
+    return f"{name}{{{written}}}" if written else name
+
+
+def _metric(series: str) -> str:
+    return series.partition("{")[0]
