@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from importlib import import_module
 
-from alerts.kit import Pack
-from generator.model import Catalog, Service
+from alerts.kit import Alert, Pack
+from alerts.thresholds import is_tunable, with_threshold
+from generator.model import Catalog, Platform, Service
 
 # Order is the order of rule files and of the docs: what people ask first comes first.
 PACKS = (
@@ -48,23 +50,28 @@ def build(name: str, catalog: Catalog) -> Pack:
 def active(catalog: Catalog) -> tuple[Pack, ...]:
     """Return the packs that apply to *catalog*, in PACKS order, without disabled alerts."""
     named = {pack for kind in catalog.kinds.values() for pack in kind.packs}
-    disabled = catalog.platform.disabled_alerts
     packs = []
     for name in PACKS:
         pack = build(name, catalog)
         if not (pack.always or name in named):
             continue
-        kept = tuple(alert for alert in pack.alerts if alert.name not in disabled)
+        kept = tuple(_wanted(pack.alerts, catalog.platform))
         if kept or pack.records:
-            packs.append(replace_alerts(pack, kept))
+            packs.append(replace(pack, alerts=kept))
     return tuple(packs)
 
 
-def replace_alerts(pack: Pack, alerts: tuple) -> Pack:  # type: ignore[type-arg]
-    """Return *pack* with *alerts* instead of its own."""
-    from dataclasses import replace
-
-    return replace(pack, alerts=alerts)
+def _wanted(alerts: Iterable[Alert], platform: Platform) -> Iterator[Alert]:
+    """Yield *alerts* as the catalog wants them: without the disabled, at its own thresholds."""
+    for alert in alerts:
+        if alert.name in platform.disabled_alerts:
+            continue
+        threshold = platform.thresholds.get(alert.name)
+        yield (
+            alert
+            if threshold is None or not is_tunable(alert)
+            else with_threshold(alert, threshold)
+        )
 
 
 def subjects(pack: Pack, catalog: Catalog) -> tuple[Service, ...]:

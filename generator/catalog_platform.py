@@ -42,6 +42,7 @@ def build_platform(data: Mapping[str, Any], place: Place) -> Platform:
         host_cpus=host.get("cpus", 0),
         remediation=MappingProxyType(data.get("remediation", {})),
         disabled_alerts=MappingProxyType(data.get("alerts", {}).get("disabled", {})),
+        thresholds=MappingProxyType(data.get("alerts", {}).get("thresholds", {})),
         place=place,
     )
 

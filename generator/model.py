@@ -207,6 +207,7 @@ class Platform:
     host_cpus: int
     remediation: Mapping[str, object]
     disabled_alerts: Mapping[str, str]
+    thresholds: Mapping[str, float]  # alert name -> the threshold that replaces ours
     place: Place
 
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from generator.errors import Finding
 from generator.proofs import (
     boards,
-    disabled,
     labels,
     logs,
     metrics,
@@ -21,6 +20,7 @@ from generator.proofs import (
     remediation,
     routes,
     watch,
+    wishes,
     wording,
 )
 from generator.render import Rendered
@@ -60,7 +60,7 @@ PROOFS = (
     Proof(8, "every remediation target exists and can be restarted in order", remediation.check),
     Proof(9, "every objective can be held and its alerts can fire", objectives.check),
     Proof(10, "every service is watched by something", watch.check),
-    Proof(11, "every alert that is switched off exists", disabled.check),
+    Proof(11, "every alert that is switched off or changed exists", wishes.check),
 )
 
 

@@ -1,0 +1,50 @@
+"""Proof 11: what the catalog wants otherwise exists: a typo would switch off or change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+
+from alerts import packs
+from alerts.thresholds import is_tunable
+from generator.errors import Finding
+from generator.render import Rendered
+from loki import rules
+
+
+def check(rendered: Rendered) -> list[Finding]:
+    """Return a finding per name under `alerts` that is no alert, or has no threshold to set."""
+    platform = rendered.catalog.platform
+    if not (platform.disabled_alerts or platform.thresholds):
+        return []
+    ours = {
+        alert.name: alert
+        for name in packs.PACKS
+        for alert in packs.build(name, rendered.catalog).alerts
+    }
+    names = {*ours, *(rule.name for rule in rules.RULES)}
+    return [
+        *_unknown("disabled", platform.disabled_alerts, names, rendered),
+        *_unknown("thresholds", platform.thresholds, names, rendered),
+        *(
+            Finding(
+                platform.place,
+                f"alerts.thresholds names {name!r}, whose threshold cannot be set: no proof could follow",
+                "Disable it and write a rule of your own beside ours.",
+                "wishes",
+            )
+            for name in platform.thresholds
+            if name in names and (name not in ours or not is_tunable(ours[name]))
+        ),
+    ]
+
+
+def _unknown(
+    key: str, wished: Iterable[str], names: set[str], rendered: Rendered
+) -> Iterator[Finding]:
+    for name in wished:
+        if name not in names:
+            near = get_close_matches(name, sorted(names), n=1)
+            cure = f"Did you mean {near[0]!r}?" if near else "Remove it."
+            fact = f"alerts.{key} names {name!r}, which is no alert"
+            yield Finding(rendered.catalog.platform.place, fact, cure, "wishes")

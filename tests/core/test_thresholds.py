@@ -1,0 +1,74 @@
+"""A catalog may move a threshold, and the alert's proof moves with it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+
+import pytest
+
+from alerts import packs
+from alerts.thresholds import FIXED, is_tunable, with_threshold
+from generator.errors import Finding
+from generator.proofs import prove
+from generator.render import Rendered, render
+from generator.verify import Verdict, judge
+
+
+def test_samples_move_with_the_threshold(platform: Rendered) -> None:
+    """At half its threshold an alert fires on half of what fired it; what both cases share stays."""
+    (alert,) = (a for a in platform.alerts if a.name == "ContainerMemoryNearLimit")
+    moved = with_threshold(alert, alert.threshold / 2 if alert.threshold else 0)
+
+    common = {key for key, value in alert.fires.items() if alert.quiet.get(key) == value}
+    assert {key: moved.fires[key] for key in common} == {key: alert.fires[key] for key in common}
+    for key in alert.fires.keys() - common:
+        assert float(moved.fires[key]) == pytest.approx(float(alert.fires[key]) / 2)
+
+
+def test_every_fixed_name_is_an_alert_with_a_threshold(platform: Rendered) -> None:
+    """No name in FIXED is a typo or has become needless."""
+    ours = {a.name for a in platform.alerts if a.threshold}
+
+    assert FIXED - ours == set()
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("factor", [0.6, 1.15])
+def test_proofs_follow_every_tunable_threshold(platform: Rendered, factor: float) -> None:
+    """With all thresholds moved at once, promtool passes every generated test."""
+    catalog = platform.catalog
+    wanted = {
+        alert.name: float(f"{alert.threshold * factor:.10g}")
+        for pack in packs.active(catalog)
+        for alert in pack.alerts
+        if is_tunable(alert) and alert.threshold is not None
+    }
+    moved = replace(catalog.platform, thresholds=MappingProxyType(wanted))
+    tests = judge(render(replace(catalog, platform=moved)))[0]
+
+    assert len(wanted) > 100
+    assert (Verdict.PROVEN, "") == (tests.verdict, tests.detail)
+
+
+@pytest.mark.parametrize(
+    ("name", "fact", "cure"),
+    [
+        ("ServiceDwon", "which is no alert", "Did you mean 'ServiceDown'?"),
+        (
+            "Watchdog",
+            "whose threshold cannot be set: no proof could follow",
+            "Disable it and write a rule of your own beside ours.",
+        ),
+    ],
+)
+def test_a_wish_that_changes_nothing_is_found(
+    platform: Rendered, name: str, fact: str, cure: str
+) -> None:
+    """A threshold for an alert that does not exist or has none is named with what to do."""
+    catalog = platform.catalog
+    wished = replace(catalog.platform, thresholds=MappingProxyType({name: 0.5}))
+    found = prove(render(replace(catalog, platform=wished)))
+
+    expected = f"alerts.thresholds names {name!r}, {fact}"
+    assert found == [Finding(catalog.platform.place, expected, cure, "wishes")]
