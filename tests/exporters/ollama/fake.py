@@ -47,7 +47,7 @@ def model(name: str, **more: Any) -> Json:
         "model": name,
         "modified_at": "2026-08-21T10:00:00.123456789+02:00",
         "size": 637700138,
-        "digest": f"{sum(name.encode()):064x}",
+        "digest": f"{sum(map(ord, name)):064x}",
         "details": details,
         **more,
     }
