@@ -136,8 +136,12 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer; the name is http.server's."""
         headers = {name.lower(): value for name, value in self.headers.items()}
         deadline = self.server.app.deadline(headers)
-        parts = urlsplit(self.path)
-        query = dict(parse_qsl(parts.query, keep_blank_values=True, max_num_fields=20))
+        try:
+            parts = urlsplit(self.path)
+            query = dict(parse_qsl(parts.query, keep_blank_values=True, max_num_fields=20))
+        except ValueError:
+            self._send(Response(400, b"not an address\n"))
+            return
         request = Request(parts.path, query, headers, deadline)
         with self.server.answering():
             self._send(self._answer(request))
