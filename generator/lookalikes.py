@@ -48,24 +48,38 @@ def fates(alert: Alert) -> dict[str, Fate]:
 
 
 def _unguarded(alert: Alert) -> Iterator[Mapping[str, Fate]]:
-    """Yield the situation in which everything is true but what `where` asks for besides."""
+    """Yield situations in which one side of the guard (`where`) holds and the other does not."""
     if not alert.where.strip().startswith("and ") or "on ()" in alert.where:
         return
-    guards = promql.metrics(alert.promql) - promql.metrics(alert.expr)
-    found = {
-        series: _too_little(fate, alert.where) if _metric(series) in guards else fate
-        for series, fate in fates(alert).items()
-    }
-    if found != fates(alert):
-        yield found
+    own = fates(alert)
+    only_guards = promql.metrics(alert.promql) - promql.metrics(alert.expr)
+    guards = {series for series in own if _metric(series) in only_guards}
+    if guards:
+        yield {
+            s: _too_little(fate, alert.where) if s in guards else fate for s, fate in own.items()
+        }
+        if any(fate.fires != fate.quiet for s, fate in own.items() if s not in guards):
+            yield {s: fate if s in guards else _never(fate) for s, fate in own.items()}
+    elif all(samples.is_rate(fate.fires) for fate in own.values()) and not _any(alert.where):
+        # The guard asks for traffic: the same shares of next to nothing.
+        yield {series: _too_little(fate, alert.where) for series, fate in own.items()}
+
+
+def _never(fate: Fate) -> Fate:
+    return Fate(fate.quiet, fate.quiet)
 
 
 def _too_little(fate: Fate, where: str) -> Fate:
     """Return a guard's series that does not satisfy it: far too slow, or not there at all."""
-    if samples.is_rate(fate.fires) and not re.search(r">\s*0(?![.\d])", where):
+    if samples.is_rate(fate.fires) and not _any(where):
         slow = samples.scaled(fate.fires, _LEAST)
         return Fate(slow, slow)
     return Fate(_NOTHING, _NOTHING)
+
+
+def _any(where: str) -> bool:
+    """Whether the guard is content with anything above zero."""
+    return re.search(r">\s*0(?![.\d])", where) is not None
 
 
 def _excluded(alert: Alert) -> Iterator[Mapping[str, Fate]]:

@@ -16,12 +16,13 @@ from typing import Any
 from alerts.kit import Alert, Pack, Record, Scope, number
 from generator import promql, samples, templates
 from generator.artifacts import Artifact
+from generator.lookalikes import fates
 from generator.model import Catalog
 from generator.names import CATALOG_INFO, PROMETHEUS_DIR
 from generator.quantities import write_duration
 from generator.rules import alert_annotations, rule_labels, rule_path
 from generator.samples import Phase
-from generator.testseries import input_series, roles, subject_labels, subject_name
+from generator.testseries import bears_dips, input_series, roles, subject_labels, subject_name
 from generator.timelines import Timeline, stepped, timeline
 from generator.yaml_write import dump_yaml
 
@@ -33,7 +34,11 @@ def alert_group(alert: Alert, catalog: Catalog) -> dict[str, Any]:
         "interval": write_duration(line.step),
         "input_series": input_series(alert, line),
         "alert_rule_test": _alert_checks(alert, line, catalog),
-        "promql_expr_test": [*_hold_checks(alert, line), *_threshold_checks(alert, line)],
+        "promql_expr_test": [
+            *_hold_checks(alert, line),
+            *_dip_checks(alert, line),
+            *_threshold_checks(alert, line),
+        ],
     }
 
 
@@ -118,6 +123,20 @@ def _hold_checks(alert: Alert, line: Timeline) -> list[dict[str, Any]]:
             "expr": f"max(max_over_time(({age})[{span}]))",
             "eval_time": write_duration(line.fired * line.step),
             "exp_samples": [{"labels": "{}", "value": int(oldest.total_seconds())}],
+        }
+    ]
+
+
+def _dip_checks(alert: Alert, line: Timeline) -> list[dict[str, Any]]:
+    """Show that an average goes on firing through one quiet sample; `$value` differs then."""
+    if not any(bears_dips(alert, series, fate) for series, fate in fates(alert).items()):
+        return []
+    firing = sum(role in {"alpha", "charlie"} for role in roles(alert, line))
+    return [
+        {
+            "expr": f'count(ALERTS{{alertname="{alert.name}", alertstate="firing"}})',
+            "eval_time": write_duration(line.dip * line.step),
+            "exp_samples": [{"labels": "{}", "value": firing}],
         }
     ]
 

@@ -83,6 +83,8 @@ def _lived(alert: Alert, line: Timeline, role: str, series: str, fate: Fate) -> 
         return lived
     if samples.is_rate(fate.fires) and _sees_restarts(alert, series):
         lived = samples.reset(lived, line.restart)
+    if bears_dips(alert, series, fate):
+        lived = samples.put(lived, line.dip, Run(1, Decimal(fate.quiet)))
     if alert.survives_missed_scrape and ":" not in series:
         up = series == "up" or series.startswith("up{")
         for index in _missed(line):
@@ -102,9 +104,26 @@ def _phases(line: Timeline, fate: Fate) -> Series:
 
 def _sees_restarts(alert: Alert, series: str) -> bool:
     """Whether *alert* reads the counter only through functions that know what a restart is."""
-    name = series.partition("{")[0]
-    functions = {s.function for s in promql.selectors(alert.condition) if s.metric == name}
+    functions = _functions(alert, series)
     return bool(functions) and functions <= _SEES_RESTARTS
+
+
+def bears_dips(alert: Alert, series: str, fate: Fate) -> bool:
+    """Whether *alert* averages the gauge over a window long enough to bear one sample within 10 %."""
+    gauge = samples.constant(fate.fires) is not None and samples.constant(fate.quiet) is not None
+    return alert.tight and gauge and _functions(alert, series) == {"avg_over_time"}
+
+
+def _functions(alert: Alert, series: str) -> set[str]:
+    name = series.partition("{")[0]
+    return {s.function for s in promql.selectors(alert.condition) if s.metric == name}
+
+
+def _is_patient(alert: Alert) -> bool:
+    """Whether one sample can never fire *alert*, since the whole window must agree."""
+    patient = {"max_over_time"} if alert.op.startswith("<") else {"min_over_time"}
+    moved = [series for series, fate in fates(alert).items() if fate.fires != fate.quiet]
+    return bool(moved) and all(_functions(alert, series) == patient for series in moved)
 
 
 def _missed(line: Timeline) -> tuple[int, ...]:
@@ -116,7 +135,7 @@ def _bravo(alert: Alert, line: Timeline, fate: Fate) -> Series:
     """Quiet throughout, but for a blip and a reset that must not count."""
     blip = line.start + 1
     phases = [Phase(fate.quiet, line.length)]
-    if line.hold > line.settle + 2:
+    if line.hold > line.settle + 2 or _is_patient(alert):
         after = Phase(fate.quiet, line.length - blip - 1)
         phases = [Phase(fate.quiet, blip), Phase(fate.fires, 1), after]
     lived = samples.expand(phases, line.step)

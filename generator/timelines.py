@@ -50,6 +50,11 @@ class Timeline:
         """Index at which charlie's counters start again from zero while firing."""
         return self.firing_miss + 2
 
+    @property
+    def dip(self) -> int:
+        """Index of the one quiet sample that an average must bear while firing."""
+        return self.restart + 1
+
 
 def timeline(alert: Alert) -> Timeline:
     """Return the timeline that shows every promise of *alert*."""

@@ -87,13 +87,18 @@ def _expressions(alert: Alert) -> Iterator[Mutant]:
         yield Mutant(sort, what, replace(alert, expr=text))
     for sort, what, text in _edits(alert.where):
         yield Mutant(sort, f"{what} (where)", replace(alert, where=text))
+    for text, broken in dict.fromkeys(map(_broken, _MATCHER.finditer(alert.expr + alert.where))):
+        # What an alert matches, it matches everywhere: packs write it once, as a constant.
+        expr, where = alert.expr.replace(text, broken), alert.where.replace(text, broken)
+        yield Mutant("matcher", f"{text} to {broken}", replace(alert, expr=expr, where=where))
+
+
+def _broken(match: re.Match[str]) -> tuple[str, str]:
+    return match[0], f'{match["label"]}{match["op"]}"{_NONSENSE}"'
 
 
 def _edits(expr: str) -> Iterator[tuple[str, str, str]]:
     """Yield (sort, what, new text) for each single change of *expr*."""
-    for match in _MATCHER.finditer(expr):
-        broken = f'{match["label"]}{match["op"]}"{_NONSENSE}"'
-        yield "matcher", f"{match[0]} to {broken}", _with(expr, match, broken)
     for match in _BY.finditer(expr):
         labels = [label.strip() for label in match["labels"].split(",")]
         for dropped in labels if len(labels) > 1 else ():
