@@ -32,6 +32,9 @@ from generator.names import (
 )
 from generator.quantities import write_duration
 
+# A service that was down has been paged by ServiceDown, or its root has: while that outage lies in
+# the short window, the budget it burned is no second page. Tickets still tell of it.
+_OUTAGE = 'ALERTS{alertname="ServiceDown", alertstate="firing"}'
 # Fewer than 15 requests in 5 minutes: one failed request would look like an outage.
 MIN_RATE = Decimal("0.05")
 
@@ -202,6 +205,10 @@ def _remaining(window: timedelta) -> Record:
 def burn_alert(burn: Burn) -> Alert:
     """Return the alert for one pair of windows; `$value` is the burn rate over the long one."""
     long, short = write_duration(burn.long), write_duration(burn.short)
+    pages = burn.severity is Severity.CRITICAL
+    where = f"and on (service) {sli_error(short)} / on (service) group_left () {SLO_BUDGET} > {burn.rate}"
+    if pages:
+        where += f"\nunless on (service) last_over_time({_OUTAGE}[{short}])"
     above = burn.rate * Decimal("1.05")
     below = burn.rate * Decimal("0.95")
     return Alert(
@@ -210,9 +217,10 @@ def burn_alert(burn: Burn) -> Alert:
         expr=f"{sli_error(long)} / on (service) group_left () {SLO_BUDGET}",
         op=">",
         threshold=float(burn.rate),
-        where=f"and on (service) {sli_error(short)} / on (service) group_left () {SLO_BUDGET} > {burn.rate}",
+        where=where,
         hold=burn.hold,
-        keep=timedelta(minutes=5),
+        # A page must end when ServiceDown begins, which may recover first.
+        keep=timedelta(0) if pages else timedelta(minutes=5),
         family="slo-burn",
         board="slo",
         summary=(
