@@ -25,9 +25,11 @@ class BusySeconds:
         """Return the time stamp of the newest sample had, in microseconds; 0 before the first."""
         return self._last.get(key, 0)
 
-    def add(self, key: str, samples: Iterable[Sequence[int]]) -> float:
+    def add(self, key: str, samples: Iterable[Sequence[int]]) -> float | None:
         """
         Return the busy seconds of *key* after *samples* ([microseconds, per cent], oldest first).
+
+        None until there was a sample: some drivers answer and never have any.
 
         A sample stands for the time since the one before it. Where the driver's buffer ran over
         between two scrapes, and before the first sample, it stands for the usual distance only:
@@ -45,7 +47,7 @@ class BusySeconds:
             busy = sum(span * percent for span, (_, percent) in zip(spans, fresh, strict=True))
             self._seconds[key] = self._seconds.get(key, 0.0) + busy / 1e8
             self._last[key] = fresh[-1][0]
-        return self._seconds.setdefault(key, 0.0)
+        return self._seconds.get(key)
 
 
 class WrappedCounter:

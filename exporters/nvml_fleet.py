@@ -90,8 +90,9 @@ class NvmlFleet:
         return replace(gpu, readings=(*gpu.readings, *more))
 
     def _counters(self, uuid: str, raw: Mapping[str, Any]) -> Iterator[Reading]:
-        if "samples" in raw:
-            yield Reading("hw_gpu_busy_seconds_total", self._busy.add(uuid, raw["samples"]))
+        busy = self._busy.add(uuid, raw.get("samples", ()))
+        if busy is not None:
+            yield Reading("hw_gpu_busy_seconds_total", busy)
         for name, number in PCIE_FIELDS.items():
             value, wraps = field(raw, number)
             if value is not None:

@@ -184,11 +184,12 @@ def _fields(handle: Any) -> dict[str, list[Any]] | None:
     values = ask("nvmlDeviceGetFieldValues", handle, list(FIELDS))
     if values is None:
         return None
-    return {
+    found = {
         str(value.fieldId): [_number(value.valueType, value.value), value.valueType]
         for value in values
         if value.nvmlReturn == SUCCESS
     }
+    return found or None
 
 
 def _ecc(handle: Any) -> list[list[Any]] | None:
