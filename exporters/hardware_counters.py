@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 
 _32_BITS = 1 << 32
+_LONGEST_SPAN_US = 1_000_000  # of a sample: "between 1 second and 1/6 second", nvml.h
 _LONGEST_GAP = 3.0  # times the usual distance of samples; beyond it nobody measured
 
 
@@ -20,6 +21,7 @@ class BusySeconds:
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
         self._last: dict[str, int] = {}
+        self._usual: dict[str, int] = {}
 
     def seen(self, key: str) -> int:
         """Return the time stamp of the newest sample had, in microseconds; 0 before the first."""
@@ -38,12 +40,13 @@ class BusySeconds:
         last = self._last.get(key, 0)
         fresh = [(at, percent) for at, percent in samples if at > last and 0 <= percent <= 100]
         if fresh:
-            moments = ([last] if last else []) + [at for at, _ in fresh]
-            steps = [after - before for before, after in itertools.pairwise(moments)]
-            usual = sorted(steps)[len(steps) // 2] if len(steps) > 1 else 0
-            if not last:
-                steps.insert(0, usual)
-            spans = [min(step, _LONGEST_GAP * usual) if usual else step for step in steps]
+            inner = [after - before for (before, _), (after, _) in itertools.pairwise(fresh)]
+            if inner:
+                self._usual[key] = sorted(inner)[len(inner) // 2]
+            usual = self._usual.get(key, 0)
+            first = fresh[0][0] - last if last else usual
+            longest = _LONGEST_GAP * usual or _LONGEST_SPAN_US
+            spans = [min(span, longest) for span in (first, *inner)]
             busy = sum(span * percent for span, (_, percent) in zip(spans, fresh, strict=True))
             self._seconds[key] = self._seconds.get(key, 0.0) + busy / 1e8
             self._last[key] = fresh[-1][0]
