@@ -95,13 +95,13 @@ DEADLOCKS = Alert(
         PostgreSQL ended {{ $value | humanize }} of them in 15 minutes with an error.""",
     fires={
         'pg_stat_database_deadlocks{datname="app"}': "12/h",
-        'pg_stat_database_deadlocks{datname="jobs"}': "10/h",
+        'pg_stat_database_deadlocks{datname="jobs"}': "9.9/h",
     },
     quiet={
         'pg_stat_database_deadlocks{datname="app"}': "12/h",
         'pg_stat_database_deadlocks{datname="jobs"}': "7/h",
     },
-    value=5.5,
+    value=5.475,
     surge={
         'pg_stat_database_deadlocks{datname="app"}': "1200/h",
         'pg_stat_database_deadlocks{datname="jobs"}': "1000/h",

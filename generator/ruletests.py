@@ -10,18 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from math import ceil
 from typing import Any
 
-from alerts.kit import Alert, Pack, Record, Scope, number
+from alerts.kit import Alert, Pack, Scope, number
 from generator import promql, samples, templates
 from generator.artifacts import Artifact
 from generator.lookalikes import fates
 from generator.model import Catalog
 from generator.names import CATALOG_INFO, PROMETHEUS_DIR
 from generator.quantities import write_duration
+from generator.recordtests import record_group
 from generator.rules import alert_annotations, rule_labels, rule_path
-from generator.samples import Phase
 from generator.testseries import bears_dips, input_series, roles, subject_labels, subject_name
 from generator.timelines import Timeline, stepped, timeline
 from generator.yaml_write import dump_yaml
@@ -36,6 +35,7 @@ def alert_group(alert: Alert, catalog: Catalog) -> dict[str, Any]:
         "alert_rule_test": _alert_checks(alert, line, catalog),
         "promql_expr_test": [
             *_hold_checks(alert, line),
+            *_other_checks(alert, line),
             *_dip_checks(alert, line),
             *_threshold_checks(alert, line),
         ],
@@ -47,9 +47,7 @@ def alert_group(alert: Alert, catalog: Catalog) -> dict[str, Any]:
 
 def _alert_checks(alert: Alert, line: Timeline, catalog: Catalog) -> list[dict[str, Any]]:
     firing = [
-        _expected(alert, subject_name(role, alert), catalog)
-        for role in roles(alert, line)
-        if role in {"alpha", "charlie"}
+        _expected(alert, subject_name(role, alert), catalog) for role in _firing_roles(alert, line)
     ]
     checks: list[tuple[int, list[dict[str, Any]]]] = [(line.start - 1, [])]
     if line.hold:
@@ -127,16 +125,36 @@ def _hold_checks(alert: Alert, line: Timeline) -> list[dict[str, Any]]:
     ]
 
 
+def _other_checks(alert: Alert, line: Timeline) -> list[dict[str, Any]]:
+    """Show that nobody else ever fired, at whatever moment: no blip, no reset, no lookalike."""
+    if not alert.fires and not alert.quiet:
+        return []
+    last = write_duration((line.length - 1) * line.step)
+    # Until the first windows are full, a rate is lower than what is counted.
+    span = write_duration((line.length - line.start) * line.step)
+    fired = f'count_over_time(ALERTS{{alertname="{alert.name}", alertstate="firing"}}[{span}])'
+    return [
+        {
+            "expr": f"count({fired})",
+            "eval_time": last,
+            "exp_samples": [{"labels": "{}", "value": len(_firing_roles(alert, line))}],
+        }
+    ]
+
+
+def _firing_roles(alert: Alert, line: Timeline) -> tuple[str, ...]:
+    return tuple(role for role in roles(alert, line) if role in {"alpha", "charlie"})
+
+
 def _dip_checks(alert: Alert, line: Timeline) -> list[dict[str, Any]]:
     """Show that an average goes on firing through one quiet sample; `$value` differs then."""
     if not any(bears_dips(alert, series, fate) for series, fate in fates(alert).items()):
         return []
-    firing = sum(role in {"alpha", "charlie"} for role in roles(alert, line))
     return [
         {
             "expr": f'count(ALERTS{{alertname="{alert.name}", alertstate="firing"}})',
             "eval_time": write_duration(line.dip * line.step),
-            "exp_samples": [{"labels": "{}", "value": firing}],
+            "exp_samples": [{"labels": "{}", "value": len(_firing_roles(alert, line))}],
         }
     ]
 
@@ -169,35 +187,6 @@ def _threshold_checks(alert: Alert, line: Timeline) -> list[dict[str, Any]]:
 
 def _exact(value: float) -> float:
     return float(f"{value:.12g}")
-
-
-# --- recording rules
-
-
-def record_group(record: Record) -> dict[str, Any]:
-    """Return the promtool test group of one recording rule."""
-    lookback = promql.lookback(record.expr)
-    at = record.at if record.at is not None else lookback + 4 * record.step
-    count = ceil(at / record.step) + 2
-    rows = [
-        {
-            "series": series,
-            "values": samples.write(samples.expand([Phase(notation, count)], record.step)),
-        }
-        for series, notation in record.inputs.items()
-    ]
-    expected = [{"labels": series, "value": value} for series, value in record.expect.items()]
-    return {
-        "interval": write_duration(record.step),
-        "input_series": rows,
-        "promql_expr_test": [
-            {
-                "expr": record.name,
-                "eval_time": write_duration(ceil(at / record.step) * record.step),
-                "exp_samples": expected,
-            }
-        ],
-    }
 
 
 # --- grouping

@@ -85,10 +85,10 @@ def _lived(alert: Alert, line: Timeline, role: str, series: str, fate: Fate) -> 
         lived = samples.reset(lived, line.restart)
     if bears_dips(alert, series, fate):
         lived = samples.put(lived, line.dip, Run(1, Decimal(fate.quiet)))
-    if alert.survives_missed_scrape and ":" not in series:
-        up = series == "up" or series.startswith("up{")
+    name = series.partition("{")[0]
+    if alert.survives_missed_scrape and ":" not in name:
         for index in _missed(line):
-            lived = samples.put(lived, index, Run(1) if up else Run(1, text=STALE))
+            lived = samples.put(lived, index, Run(1) if name == "up" else Run(1, text=STALE))
     return lived
 
 

@@ -13,8 +13,9 @@ from generator import promql
 _AS_WRITTEN = timedelta(
     seconds=30
 )  # the kit's default; an alert that says otherwise is taken at its word
-_LONG = 130  # steps; what takes fewer is not worth a test file of its own
-_COARSER = tuple(timedelta(minutes=minutes) for minutes in (2, 5, 10, 1))
+_SHORT = 40  # steps; what takes fewer is not worth a test file of its own
+_LONG = 130  # steps; what takes more is worth one more file
+_COARSER = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 10))
 _SAMPLES_PER_WINDOW = 5
 
 
@@ -86,14 +87,17 @@ def stepped(alert: Alert, pack: Pack) -> Alert:
     of them at the usual 30 s. Every window must still hold several samples, what bridges a
     missed scrape must still bridge one, and hold and keep must be whole steps.
     """
-    if alert.step != _AS_WRITTEN or timeline(alert).length <= _LONG or _is_step_bound(alert):
+    if alert.step != _AS_WRITTEN or timeline(alert).length <= _SHORT or _is_step_bound(alert):
         return alert
     windows = tuple(_windows(alert, pack))
+    found = alert
     for step in _COARSER:
         whole = all(not time % step and (not time or time >= 2 * step) for time in _times(alert))
         if whole and all(_holds(window, step, bridge=bridge) for window, bridge in windows):
-            return replace(alert, step=step)
-    return alert
+            found = replace(alert, step=step)
+            if timeline(found).length <= _LONG:
+                break
+    return found
 
 
 def _is_step_bound(alert: Alert) -> bool:
