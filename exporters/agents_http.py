@@ -187,6 +187,8 @@ class Reader:
             if status >= 200:
                 break  # before: 100 Continue, 103 Early Hints
             status, head = yield from self._head(phases)
+        else:
+            raise ProbeError("protocol", "100 Continue, and no end of it")
         reply.status = status
         reply.headers = _headers(head)
         if status in (204, 304):

@@ -27,11 +27,16 @@ from exporters.ollama_models import Ps, Tags, add_ps, add_tags, known
 from exporters.ollama_probe import ProbeCollector
 
 PREFIX = "ollama"
+# Prometheus refuses a whole page above its sample_limit, which is 1,000 for this exporter: 150 series
+# are its own, 60 each server's, 7 an installed model's, 5 more if it is loaded and 5 if expected.
+CAP = 80  # models that get series, of all servers together
+LEAST = 10  # of one server
 
 
 def build(config: Config) -> Exporter:
     """Return the exporter of *config*, whose targets are Ollama servers with a url."""
-    rounds = Rounds(tuple(server_of(target) for target in config.targets))
+    cap = max(LEAST, CAP // len(config.targets))
+    rounds = Rounds(tuple(server_of(target, cap) for target in config.targets))
     return Exporter(
         PREFIX,
         (
@@ -139,7 +144,7 @@ class PsCollector:
             if outcome.reason is None:
                 loaded = cast("Ps", outcome.value)
                 add_ps(page, server, installed, loaded, time.time())
-                loads.see(loaded, () if installed is None else known(server, installed))
+                loads.see(loaded, () if installed is None else known(server, installed), server.cap)
             loads.add(page, server)
         yield from page
         _fail_with(outcomes, self.name)

@@ -43,10 +43,11 @@ class Server:
     other_ports: tuple[int, ...] = ()
     expected: tuple[Name, ...] = ()
     inference: Inference | None = None
+    cap: int = 80  # models that get series
 
 
-def server_of(target: Target) -> Server:
-    """Return *target* as a server; its url has a port (config.schema.json)."""
+def server_of(target: Target, cap: int) -> Server:
+    """Return *target* as a server of which *cap* models get series; its url has a port."""
     answering = int(target.url.rpartition("://")[2].split("/")[0].rpartition(":")[2])
     names = {name.key: name for name in map(parse_name, reversed(target.expected_models))}
     return Server(
@@ -56,6 +57,7 @@ def server_of(target: Target) -> Server:
         other_ports=target.other_ports,
         expected=tuple(reversed(names.values())),
         inference=target.inference,
+        cap=cap,
     )
 
 

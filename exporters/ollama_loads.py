@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from exporters.ollama_ask import Server
 from exporters.ollama_metrics import Page
-from exporters.ollama_models import CAP, Ps
+from exporters.ollama_models import Ps
 from exporters.ollama_names import Name
 
 
@@ -22,11 +22,11 @@ class Loads:
         self._present: dict[str, Name] | None = None
         self._counts: dict[str, tuple[Name, int, int]] = {}  # by key: name, loads, unloads
 
-    def see(self, loaded: Ps, listed: Iterable[Name]) -> None:
-        """Take note of an answer of /api/ps; *listed* begin with 0, so that rates can be taken."""
+    def see(self, loaded: Ps, listed: Iterable[Name], cap: int) -> None:
+        """Take note of an answer of /api/ps; *listed* begin with 0. At most *cap* are counted."""
         present = {model.name.key: model.name for model in loaded}
         for name in (*listed, *present.values()):
-            if len(self._counts) < CAP:
+            if len(self._counts) < cap:
                 self._counts.setdefault(name.key, (name, 0, 0))
         if self._present is not None:
             self._count(present.keys() - self._present.keys(), 1, 0)

@@ -15,7 +15,6 @@ from exporters.ollama_metrics import STATUSES, Page
 from exporters.ollama_names import Name
 from exporters.ollama_parse import Installed, Loaded
 
-CAP = 200  # models listed per server; a hundred have been seen on a laptop
 PINNED_S = 10 * 365.25 * 86400  # keep_alive -1 ends in some 292 years
 
 Tags = tuple[Installed, ...]
@@ -43,10 +42,10 @@ class Stock:
 
 
 def listed(server: Server, installed: Tags) -> Tags:
-    """Return the at most CAP models that get series: the expected ones first, then by name."""
+    """Return the models that get series, at most the server's cap: the expected ones first, then by name."""
     wanted = {name.key for name in server.expected}
     order = sorted(installed, key=lambda m: (m.name.key not in wanted, m.name.key))
-    return tuple(order[:CAP])
+    return tuple(order[: server.cap])
 
 
 def add_tags(page: Page, server: Server, installed: Tags | None) -> None:
@@ -64,7 +63,7 @@ def add_tags(page: Page, server: Server, installed: Tags | None) -> None:
     wanted = {name.key for name in server.expected}
     missing = sum(state != "installed" for state in states.values())
     page.add(server.labels, "ollama_models_installed", len(installed))
-    page.add(server.labels, "ollama_models_truncated", float(len(installed) > CAP))
+    page.add(server.labels, "ollama_models_truncated", float(len(installed) > server.cap))
     page.add(server.labels, "ollama_models_missing", missing)
     page.add(server.labels, "ollama_models_unexpected", len(stock.keys - wanted))
     for model in listed(server, installed):
@@ -92,8 +91,8 @@ def _add_model(page: Page, server: Server, model: Installed) -> None:
 def add_ps(page: Page, server: Server, installed: Tags | None, loaded: Ps, now: float) -> None:
     """Add what /api/ps tells at *now* (Unix time); *installed* only says who else is not loaded."""
     page.add(server.labels, "ollama_models_loaded", len(loaded))
-    present = {model.name.key for model in loaded[:CAP]}
-    for model in loaded[:CAP]:
+    present = {model.name.key for model in loaded[: server.cap]}
+    for model in loaded[: server.cap]:
         page.add(server.labels, "ollama_model_loaded", 1, model.name.shown)
         _add_loaded(page, server, model, now)
     for name in known(server, installed or ()):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +12,7 @@ from exporters.deadline import Deadline
 from tests.exporters.ollama import fake as faults
 from tests.exporters.ollama.fake import Fake, Memory, model, running_fake
 from tests.exporters.ollama.watching import SLACK_S, exporter_of, only, samples, scrape, target
-from tests.live.servers import free_port
+from tests.live.servers import free_port, until
 
 LISTS = ("ollama_model_", "ollama_models_")
 
@@ -301,3 +303,68 @@ def test_native_metrics_and_cloud_are_told() -> None:
         "ollama_cloud_enabled": 0,
     }
     assert only(samples(metrics, service="old"), *wanted) == {"ollama_native_metrics_available": 0}
+
+
+def test_thousands_of_models_are_counted_and_a_bounded_number_listed() -> None:
+    """5,000 models: all are counted, 80 have series, the expected one among them; below 1,000 series."""
+    many = [model(f"m{number:04}:latest") for number in range(4999)]
+    have = Fake(installed=[*many, model("zephyr:7b")])
+    with (
+        running_fake(have),
+        exporter_of(target(have.url, expected_models=("zephyr:7b",))) as exporter,
+    ):
+        metrics = exporter.collect(Deadline.after(10))
+
+    found = samples(metrics)
+    assert only(found, "ollama_models_", "ollama_model_expected_status") == {
+        "ollama_models_installed": 5000,
+        "ollama_models_truncated": 1,
+        "ollama_models_missing": 0,
+        "ollama_models_unexpected": 4999,
+        "ollama_models_loaded": 0,
+        "ollama_model_expected_status{model=zephyr:7b,status=installed}": 1,
+        "ollama_model_expected_status{model=zephyr:7b,status=other_tag}": 0,
+        "ollama_model_expected_status{model=zephyr:7b,status=missing}": 0,
+    }
+    listed = only(found, "ollama_model_size_bytes")
+    assert len(listed) == 80
+    assert "ollama_model_size_bytes{model=zephyr:7b}" in listed
+    assert sum(len(metric.samples) for metric in metrics) < 1000
+
+
+def test_a_thousand_scrapes_leave_nothing_behind() -> None:
+    """Threads and open files are as many after a thousand scrapes as after ten."""
+    have = Fake(installed=[model("a:latest")], faults={"/api/ps": faults.status(500)})
+    held = []
+    with (
+        running_fake(have),
+        exporter_of(target(have.url), target("http://127.0.0.1:9", service="off")) as exporter,
+    ):
+        for count in (10, 990):
+            for _ in range(count):
+                exporter.collect(Deadline.after(5))
+            until(lambda: threading.active_count() < 20, "all questions are answered")
+            held.append((threading.active_count(), sum(1 for _ in Path("/proc/self/fd").iterdir())))
+
+    assert held[1][0] <= held[0][0]
+    assert held[1][1] <= held[0][1] + 2  # the fake's own connections come and go
+
+
+def test_a_name_that_nobody_resolves_holds_one_thread_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the look-up of a name hangs, later scrapes say so at once and begin no second one."""
+    asked, release = [], threading.Event()
+
+    def hang(*words: object, **_: object) -> list[object]:
+        asked.append(words)
+        release.wait()
+        return []
+
+    with exporter_of(target("http://ollama:11434")) as exporter:
+        monkeypatch.setattr("exporters.ollama_fetch.socket.getaddrinfo", hang)
+        scrape(exporter, seconds=0.5)
+        before = len(asked)
+        found = scrape(exporter, seconds=0.5)
+        release.set()
+
+    assert found["ollama_collector_errors_total{collector=tags,reason=hung}"] == 1
+    assert len(asked) == before
