@@ -111,16 +111,24 @@ def emit(samples: Iterable[Sample]) -> Iterator[Metric]:
     """
     Yield the families of *samples* in the table's order, samples in the order given.
 
+    Of two samples of one series the first stays: two GPUs may have the same UUID (drivers lie), and
+    a series that comes twice makes the whole page unreadable.
+
     Raises:
         ValueError: A sample is of no family here, or has other labels than its family's.
     """
     found: dict[str, Metric] = {}
+    taken: set[tuple[str, frozenset[tuple[str, str]]]] = set()
     for sample in samples:
         family = _BY_NAME.get(sample.name)
         if family is None:
             raise ValueError(f"{sample.name}: no such family")
         if {*sample.labels} - {*SUBJECT} != {*family.labels}:
             raise ValueError(f"{sample.name}: labels {sorted(sample.labels)}")
+        series = (sample.name, frozenset(sample.labels.items()))
+        if series in taken:
+            continue
+        taken.add(series)
         if sample.name not in found:
             name = sample.name.removesuffix("_total") if family.type == "counter" else sample.name
             found[sample.name] = Metric(name, family.help, family.type)

@@ -48,3 +48,9 @@ def test_families_come_in_the_order_of_the_table_and_without_double() -> None:
     ]
     found = [(m.name, [s.value for s in m.samples]) for m in emit(given)]
     assert [("hw_gpus", [2]), ("hw_gpu_up", [1, 0])] == found
+
+
+def test_a_series_that_comes_twice_stands_once() -> None:
+    """Of two samples of one series the first stays, so that the page can be read."""
+    given = [Sample("hw_gpu_up", {"gpu": "0", "uuid": "A"}, value) for value in (1, 0)]
+    assert [[1]] == [[s.value for s in metric.samples] for metric in emit(given)]
