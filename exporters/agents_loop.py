@@ -77,6 +77,7 @@ class _Loop:
         self._timers: list[tuple[float, int, socket.socket, Task]] = []
         self._ticks = itertools.count()
         self._running = 0
+        self._grow_at = time.monotonic() + _GROW_S
         self._most = min(MAX_OPEN, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
         self._lock = threading.Lock()
         self._closed = False
@@ -102,12 +103,10 @@ class _Loop:
         wait = self._deadline.remaining()
         if self._timers:
             wait = min(wait, max(0.0, self._timers[0][0] - time.monotonic()))
-        waits_for_thread = bool(self._lookups) and self._resolver.backlog() > 0
-        if waits_for_thread:
+        if self._lookups and self._resolver.backlog():
             wait = min(wait, _GROW_S)
         ready = self._selector.select(wait)
-        if waits_for_thread and not ready:
-            self._resolver.grow()
+        self._help_lookups()
         for key, _ in ready:
             if key.fileobj is self._heard:
                 self._take_found()
@@ -118,6 +117,15 @@ class _Loop:
             _, _, sock, task = heapq.heappop(self._timers)
             if self._sockets.get(sock) is task:
                 self._wake(sock, ready=False)
+
+    def _help_lookups(self) -> None:
+        """Give lookups more threads when some have waited for one; by the clock, for others may be busy."""
+        now = time.monotonic()
+        if not self._lookups or not self._resolver.backlog():
+            self._grow_at = now + _GROW_S
+        elif now >= self._grow_at:
+            self._resolver.grow()
+            self._grow_at = now + _GROW_S
 
     def _wake(self, sock: socket.socket, *, ready: bool) -> None:
         self._selector.unregister(sock)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from exporters import agents_loop
@@ -89,8 +89,12 @@ def _best(attempt: Callable[[], Asked]) -> Asked:
 
 
 @settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],  # making an example smaller would take minutes
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+@example(fates=["lost"] * 30 + ["hang-body"] * 29 + ["good"])
 @given(fates=st.lists(st.sampled_from(sorted(FATES)), min_size=COUNT, max_size=COUNT))
 def test_any_subset_may_fail_and_the_others_are_exact(
     fleet: Server, names: Names, fates: list[str]
