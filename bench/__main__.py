@@ -77,8 +77,9 @@ def measured(catalog: Path, folder: Path, sizes: Sequence[int]) -> dict[str, Any
     }
 
 
-def _command(catalog: Path, out: Path) -> list[str | Path]:
-    return [sys.executable, "-m", "generator.cli", "generate", "--catalog", catalog, "--out", out]
+def _command(catalog: Path, out: Path) -> list[str]:
+    generate = [sys.executable, "-m", "generator.cli", "generate"]
+    return [*generate, "--catalog", str(catalog), "--out", str(out)]
 
 
 def _generate(catalog: Path, out: Path) -> Cost:
@@ -96,7 +97,7 @@ def _made(catalog: Path, out: Path) -> dict[str, Any]:
 
 
 def _rooms(catalog: Path, out: Path) -> dict[str, float]:
-    command = [sys.executable, "-m", "bench.rooms", catalog, out]
+    command = [sys.executable, "-m", "bench.rooms", str(catalog), str(out)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout)
     return found
@@ -122,7 +123,9 @@ def _promtool(out: Path) -> dict[str, Any]:
     files = sorted((out / "prometheus" / "tests").glob("*.yml"))
     started = time.perf_counter()
     with ThreadPoolExecutor(max_workers=_PROMTOOLS) as pool:
-        costs = list(pool.map(lambda file: run([tool, "test", "rules", file], folder=out), files))
+        costs = list(
+            pool.map(lambda file: run([str(tool), "test", "rules", str(file)], folder=out), files)
+        )
     return {
         "files": len(files),
         "cpu_s": round(sum(cost.cpu_s for cost in costs), 2),

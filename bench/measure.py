@@ -30,7 +30,7 @@ class Cost:
         }
 
 
-def run(command: Sequence[str | Path], *, folder: Path, fine: tuple[int, ...] = (0,)) -> Cost:
+def run(command: Sequence[str], *, folder: Path, fine: tuple[int, ...] = (0,)) -> Cost:
     """Return what *command* cost. Raises ToolError when it exits otherwise than *fine*."""
     started = time.perf_counter()
     # The sum over children would hide how big one of them got: wait4 tells of this process alone.

@@ -35,6 +35,7 @@ def alert_group(alert: Alert, catalog: Catalog) -> dict[str, Any]:
         "alert_rule_test": _alert_checks(alert, line, catalog),
         "promql_expr_test": [
             *_hold_checks(alert, line),
+            *_keep_checks(alert, line),
             *_other_checks(alert, line),
             *_dip_checks(alert, line),
             *_threshold_checks(alert, line),
@@ -121,6 +122,24 @@ def _hold_checks(alert: Alert, line: Timeline) -> list[dict[str, Any]]:
             "expr": f"max(max_over_time(({age})[{span}]))",
             "eval_time": write_duration(line.fired * line.step),
             "exp_samples": [{"labels": "{}", "value": int(oldest.total_seconds())}],
+        }
+    ]
+
+
+def _keep_checks(alert: Alert, line: Timeline) -> list[dict[str, Any]]:
+    """Show for how many evaluations an alert fires on once its condition has ended."""
+    if not line.keep:
+        return []
+    last = write_duration((line.length - 1) * line.step)
+    span = f"{write_duration((line.length - line.end) * line.step)}:{write_duration(line.step)}"
+    label = {Scope.SERVICE: "service", Scope.TIER: "tier", Scope.HOST: "instance"}
+    on = label.get(alert.scope, "")
+    firing = f'ALERTS{{alertname="{alert.name}", alertstate="firing"}}'
+    return [
+        {
+            "expr": f"max(count_over_time(({firing} unless on ({on}) ({alert.promql}))[{span}]))",
+            "eval_time": last,
+            "exp_samples": [{"labels": "{}", "value": line.keep}],
         }
     ]
 

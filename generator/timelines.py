@@ -34,7 +34,7 @@ class Timeline:
     @property
     def pending_miss(self) -> int:
         """Index of charlie's missed scrape while pending."""
-        return self.start + max(1, self.hold // 2)
+        return self.start + self.settle + max(1, self.hold // 2)
 
     @property
     def fired(self) -> int:

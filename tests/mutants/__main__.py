@@ -46,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         outcomes = judge(cases, catalog, Path(folder))
     report = scored(outcomes)
     sys.stdout.write(json.dumps(report, indent=2) + "\n" if options.json else _written(report))
-    return 0 if report["score"] >= BAR and not report["broken"] else 1
+    fine = report["score"] >= BAR and not report["broken"] and not report["not_equivalent"]
+    return 0 if fine else 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,7 +77,10 @@ def scored(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Return the score as plain data: overall, per sort of mutant, and every survivor."""
     made: Counter[str] = Counter()
     killed: Counter[str] = Counter()
-    survivors, excused, broken = [], [], []
+    survivors: list[dict[str, str]] = []
+    excused: list[dict[str, str]] = []
+    mistaken: list[dict[str, str]] = []
+    broken: list[dict[str, str]] = []
     for outcome in outcomes:
         alert = outcome.case.alert
         if outcome.broken:
@@ -91,8 +95,8 @@ def scored(outcomes: Sequence[Outcome]) -> dict[str, Any]:
             }
             survived = mutant in outcome.survivors
             reason = equivalent(alert, mutant)
-            if survived and reason:
-                excused.append({**entry, "reason": reason})
+            if reason:
+                (excused if survived else mistaken).append({**entry, "reason": reason})
                 continue
             made[mutant.sort] += 1
             killed[mutant.sort] += not survived
@@ -106,6 +110,7 @@ def scored(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "sorts": {sort: [killed[sort], made[sort]] for sort in sorted(made)},
         "survivors": survivors,
         "equivalent": excused,
+        "not_equivalent": mistaken,
         "broken": broken,
     }
 
@@ -123,6 +128,8 @@ def _written(report: dict[str, Any]) -> str:
     lines.append(
         f"  {len(report['equivalent'])} equivalent mutants not counted (tests/mutants/equivalents.py)"
     )
+    for entry in report["not_equivalent"]:
+        lines.append(f"  noticed, but listed as equivalent: {entry['alert']}: {entry['what']}")
     for entry in report["broken"]:
         lines.append(f"  {entry['alert']} fails without any mutant:\n{entry['promtool']}")
     return "\n".join(lines) + "\n"
