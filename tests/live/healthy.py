@@ -87,9 +87,7 @@ def lines() -> tuple[Line, ...]:
 
 def exposed_labels(metric: Metric, *, honor: bool) -> tuple[str, ...]:
     """Return the names of *metric*'s labels as the software writes them, before a scrape renames some."""
-    return tuple(
-        label if honor else label.removeprefix("exported_") for label in metric.labels
-    )
+    return tuple(label if honor else label.removeprefix("exported_") for label in metric.labels)
 
 
 def series(metric: Metric, *, honor: bool = False, extra: Labels | None = None) -> Iterator[Series]:

@@ -75,34 +75,32 @@ def page(service: Service, catalog: Catalog, world: World) -> Iterator[Series]:
 
 
 def _own(kind: Kind, catalog: Catalog) -> Iterator[Series]:
-    """Yield a kind's own metrics; those with subject labels once per service, tier or GPU user."""
+    """Yield a kind's own metrics; those that name a subject once per service, tier or GPU user."""
     honor = bool(kind.metrics and kind.metrics.honor_labels)
     for metric in kind.declares.values():
-        if metric.name.startswith("probe_"):
-            continue  # declared by the prober, shown at /probe only
-        if honor and "service" in metric.labels:
-            for service in catalog.services:
-                labels = {**subject(service), "owner": service.owner}
-                extra = {name: labels[name] for name in metric.labels if name in labels}
-                yield from series(metric, honor=True, extra=extra)
-        elif honor and "tier" in metric.labels:
-            for tier in catalog.tiers:
-                extra = {"tier": tier.name}
-                if "mode" in metric.labels:
-                    extra["mode"] = tier.mode
-                yield from series(metric, honor=True, extra=extra)
-        elif metric.name.startswith("hw_container_"):
-            for service in catalog.services:
-                if service.gpu or "gpu" not in metric.name:
-                    extra = {**subject(service), "container": service.container}
-                    yield from series(metric, honor=True, extra=extra)
-        else:
-            yield from series(metric, honor=honor)
+        if not metric.name.startswith("probe_"):  # the prober shows these at /probe only
+            for extra in _subjects(metric, catalog) if honor else ({},):
+                yield from series(metric, honor=honor, extra=extra)
 
 
-def _observed(
-    service: Service, observer: Kind, catalog: Catalog, world: World
-) -> Iterator[Series]:
+def _subjects(metric: Metric, catalog: Catalog) -> Iterator[dict[str, str]]:
+    """Yield the labels of each subject that *metric* of our own software speaks of."""
+    if metric.name.startswith("hw_container_"):
+        for service in catalog.services:
+            if service.gpu or "gpu" not in metric.name:
+                yield {**subject(service), "container": service.container}
+    elif "service" in metric.labels:
+        for service in catalog.services:
+            labels = {**subject(service), "owner": service.owner}
+            yield {name: labels[name] for name in metric.labels if name in labels}
+    elif "tier" in metric.labels:
+        for tier in catalog.tiers:
+            yield {"tier": tier.name} | ({"mode": tier.mode} if "mode" in metric.labels else {})
+    else:
+        yield {}
+
+
+def _observed(service: Service, observer: Kind, catalog: Catalog, world: World) -> Iterator[Series]:
     """Yield what an exporter tells of *service*; of a sick one its verdict and nothing that needs it."""
     kind = catalog.kinds[service.kind]
     if kind.metrics is None or kind.metrics.exporter != observer.name:

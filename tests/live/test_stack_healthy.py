@@ -15,10 +15,11 @@ import pytest
 import yaml
 
 from alerts.verdict import NEVER, counts
+from dashboards.available import filled_in
 from generator import promql
 from generator.catalog import load_catalog
 from generator.names import SUBJECT_LABELS, WATCHDOG
-from generator.proofs.expressions import filled_in, of_rules
+from generator.proofs.expressions import of_rules
 from generator.render import Rendered, render
 from generator.scrape.jobs import subject_labels
 from tests.live import timelapse
@@ -30,7 +31,6 @@ pytestmark = pytest.mark.live
 
 # What asks only for what is wrong: without its comparisons it must find something.
 _COMPARISON = re.compile(r"\s(==|>=|<=|>|<)\s-?[0-9.]+")
-_FIRING = "ALERTS{"  # nothing but the Watchdog fires here
 # Selected by alerts, and not there on this platform while it is well.
 _NATURE = {
     "probe_ssl_earliest_cert_expiry": "no service of the platform speaks TLS",
@@ -59,9 +59,7 @@ def live(
 
 def test_every_target_is_up_within_its_limits(live: Stack) -> None:
     """Each target of each job answers at its port and path, and no limit cuts anything off."""
-    expected = {
-        (job.name, target.service) for job in live.rendered.jobs for target in job.targets
-    }
+    expected = {(job.name, target.service) for job in live.rendered.jobs for target in job.targets}
     targets = live.prometheus.get("/api/v1/targets")["data"]["activeTargets"]
     own = live.prometheus.server.get("/metrics")
     refused = re.findall(r"(?m)^(prometheus_target_\S*exceeded\S*_total) [^0]", own)
@@ -102,7 +100,7 @@ def test_every_service_that_counts_is_healthy(live: Stack) -> None:
 
 
 def test_containers_become_services(live: Stack) -> None:
-    """cAdvisor's series carry each service's labels; strangers, roll-ups and raw labels are gone."""
+    """Container series carry each service's labels; strangers, roll-ups and raw labels are gone."""
     expected = {
         tuple(sorted(subject_labels(service).items()))
         for service in live.rendered.catalog.services
@@ -160,31 +158,46 @@ def test_every_selector_of_every_rule_finds_something(live: Stack) -> None:
 
 
 def _written(selector: promql.Selector) -> str:
-    matchers = ",".join(
-        f"{one.label}{one.op}{promql_string(one.value)}" for one in selector.matchers
-    )
+    matchers = ",".join(f"{one.label}{one.op}{_quoted(one.value)}" for one in selector.matchers)
     return f"{selector.metric}{{{matchers}}}"
 
 
-def promql_string(text: str) -> str:
-    """Return *text* as PromQL writes strings."""
+def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def test_every_selector_of_every_panel_finds_something(live: Stack) -> None:
+    """What a panel or a mark selects exists, so that `or vector(0)` hides no dead query."""
+    found: dict[promql.Selector, bool] = {}
+    dark = []
+    for where, expr in _panels(live.rendered):
+        for selector in promql.selectors(expr):
+            if selector not in found:
+                found[selector] = bool(live.prometheus.query(_written(selector)))
+            if not found[selector] and selector.metric != "ALERTS":
+                dark.append(f"{where}: {_written(selector)}")
+
+    assert [] == dark
 
 
 def test_every_panel_has_data(live: Stack) -> None:
     """Each query of each board gives a result, or would if something were wrong."""
     dark = [
-        f"{board.id}: {query.title}: {query.expr}"
-        for board in live.rendered.boards
-        for query in board.queries()
-        if query.datasource == "prometheus" and not _lit(live, filled_in(query.expr))
+        f"{where}: {expr}" for where, expr in _panels(live.rendered) if not _has_data(live, expr)
     ]
 
     assert [] == dark
 
 
-def _lit(live: Stack, expr: str) -> bool:
-    if _FIRING in expr or live.prometheus.query(expr):
+def _panels(rendered: Rendered) -> Iterator[tuple[str, str]]:
+    for board in rendered.boards:
+        for query in board.queries():
+            if query.datasource == "prometheus":
+                yield f"{board.id}: {query.title}", filled_in(query.expr)
+
+
+def _has_data(live: Stack, expr: str) -> bool:
+    if "ALERTS{" in expr or live.prometheus.query(expr):
         return True
     unfiltered = _COMPARISON.sub("", expr)
     return unfiltered != expr and bool(live.prometheus.query(unfiltered))

@@ -36,7 +36,9 @@ VERSIONS = (("prometheus", "alertmanager"), ("prometheus3", "alertmanager-curren
 # A profile that nobody switched on, and a job that has ended.
 ABSENT = ("browser-use", "semgrep")
 _WINDOW = re.compile(r"\[((?:\d+[smhdw])+)\]|(?<=offset )((?:\d+[smhdw])+)")
-_WAIT = re.compile(r"(?m)^(\s*(?:group_wait|group_interval|repeat_interval|resolve_timeout): )(\S+)$")
+_WAIT = re.compile(
+    r"(?m)^(\s*(?:group_wait|group_interval|repeat_interval|resolve_timeout): )(\S+)$"
+)
 _HOST = re.compile(r"(?m)^(\s*-? ?url: )https?://[^/\s]+")
 _SMARTHOST = re.compile(r"(?m)^(\s*smtp_smarthost: ).*$")
 
@@ -83,7 +85,9 @@ class Stack:
         found: dict[str, set[str]] = {}
         for alert in self.prometheus.get("/api/v1/alerts")["data"]["alerts"]:
             if alert["state"] == state:
-                found.setdefault(alert["labels"]["alertname"], set()).add(alert["labels"]["service"])
+                found.setdefault(alert["labels"]["alertname"], set()).add(
+                    alert["labels"]["service"]
+                )
         return found
 
     def rules(self) -> list[dict[str, Any]]:
@@ -174,9 +178,9 @@ def scraping(rendered: Rendered, folder: Path, platform: Platform, manager: Serv
         if path.startswith("prometheus/rules/"):
             rules = folder / "rules" / Path(path).name
             rules.write_text(yaml.safe_dump(_fast_rules(yaml.safe_load(text))), encoding="utf-8")
-    path = folder / "prometheus.yml"
-    path.write_text(stub_secrets(yaml.safe_dump(config), folder / "secrets"), encoding="utf-8")
-    return path
+    file = folder / "prometheus.yml"
+    file.write_text(stub_secrets(yaml.safe_dump(config), folder / "secrets"), encoding="utf-8")
+    return file
 
 
 def _hurry(settings: dict[str, str], interval: str, timeout: str) -> None:
