@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
-from alerts.kit import Pack
+from alerts.kit import Alert, Pack
 from generator import rules, ruletests, toolbox
+from generator.quantities import write_duration
 from generator.render import Rendered
+from generator.timelines import stepped
 from tests.core.toys import ERRORS, PACK, USED
 
 RULES = "prometheus/rules/toy.yml"
@@ -30,16 +32,26 @@ class Fault:
     new: str
 
 
+def longer(alert: Alert) -> str:
+    """Return the hold of *alert* and one step of its test."""
+    return write_duration(alert.hold + stepped(alert, PACK).step)
+
+
+def shorter(alert: Alert) -> str:
+    """Return the hold of *alert* less one step of its test."""
+    return write_duration(alert.hold - stepped(alert, PACK).step)
+
+
 # What somebody might get wrong, by what the design says the tests notice (design 6).
 FAULTS: dict[str, Fault] = {
     "operator flipped": Fault(USED.name, "expr", "> 0.8", "< 0.8"),
     "operator inclusive at a wrong place": Fault(USED.name, "expr", "> 0.8", ">= 0.85001"),
     "hold dropped": Fault(USED.name, "for", "5m", "0s"),
-    "hold one step longer": Fault(USED.name, "for", "5m", "5m30s"),
-    "hold one step shorter": Fault(USED.name, "for", "5m", "4m30s"),
+    "hold one step longer": Fault(USED.name, "for", "5m", longer(USED)),
+    "hold one step shorter": Fault(USED.name, "for", "5m", shorter(USED)),
     "hold dropped where a window fills slowly": Fault(ERRORS.name, "for", "4m", "0s"),
-    "hold longer where a window fills slowly": Fault(ERRORS.name, "for", "4m", "4m30s"),
-    "hold shorter where a window fills slowly": Fault(ERRORS.name, "for", "4m", "3m30s"),
+    "hold longer where a window fills slowly": Fault(ERRORS.name, "for", "4m", longer(ERRORS)),
+    "hold shorter where a window fills slowly": Fault(ERRORS.name, "for", "4m", shorter(ERRORS)),
     "keep dropped": Fault(USED.name, "keep_firing_for", "2m", "0s"),
     "threshold 10 % higher": Fault(USED.name, "expr", "> 0.8", "> 0.88"),
     "threshold 10 % lower": Fault(USED.name, "expr", "> 0.8", "> 0.72"),
@@ -138,14 +150,21 @@ def test_the_tests_of_a_pack_are_whole(shop: Rendered, golden: Callable[[str, st
 
 def test_alerts_that_share_no_metric_share_a_group(shop: Rendered) -> None:
     """Promtool pays per group: alerts with metrics of their own stand in one, others do not."""
-    (tests,) = ruletests.pack_tests(replace(PACK, records=()), shop.catalog)
-    again = replace(USED, name="ToyDiskUsedAgain")
-    (split,) = ruletests.pack_tests(
-        replace(PACK, records=(), alerts=(USED, ERRORS, again)), shop.catalog
+    other = replace(
+        USED,
+        name="ToyOther",
+        expr="max by (service) (last_over_time(toy_other[3m]))",
+        fires={"toy_other": "0.85"},
+        quiet={"toy_other": "0.75"},
     )
+    again = replace(USED, name="ToyDiskUsedAgain")
+    (together,) = ruletests.pack_tests(
+        replace(PACK, records=(), alerts=(USED, other)), shop.catalog
+    )
+    (apart,) = ruletests.pack_tests(replace(PACK, records=(), alerts=(USED, again)), shop.catalog)
 
-    assert len(yaml.safe_load(tests.text)["tests"]) == 1
-    assert len(yaml.safe_load(split.text)["tests"]) == 2
+    assert len(yaml.safe_load(together.text)["tests"]) == 1
+    assert len(yaml.safe_load(apart.text)["tests"]) == 2
 
 
 def test_a_rule_on_recorded_series_is_kept_apart_from_their_inputs() -> None:
