@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 _DURATION = re.compile(r"([0-9]+)(ms|s|m|h|d|w)")
 _MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
@@ -51,6 +52,7 @@ def say_bytes(size_bytes: int) -> str:
     return f"{size_bytes}B"
 
 
+@lru_cache(maxsize=1024)
 def write_duration(value: timedelta) -> str:
     """Return *value* as Prometheus writes durations: largest units that fit, `0s` for none."""
     seconds = int(value.total_seconds())

@@ -49,7 +49,10 @@ class Run:
     def cut(self, at: int) -> tuple[Run, Run]:
         """Return the samples before index *at* (0 < at < count) and those from it on."""
         later = self.first + self.rise * at
-        return replace(self, count=at), replace(self, count=self.count - at, first=later)
+        return (
+            Run(at, self.first, self.rise, self.text),
+            Run(self.count - at, later, self.rise, self.text),
+        )
 
 
 Series = tuple[Run, ...]

@@ -24,6 +24,8 @@ from generator.errors import RenderError
 _NOT_PLAIN = re.compile(
     r"""^(?:[#,\[\]{}&*!|>'"%@`\s]|[-?:](?:\s|$)|---|\.\.\.)|:(?:\s|$)|\s\#|\s$""", re.VERBOSE
 )
+# The many words that are plain beyond doubt, but for those that mean something (`yes`, `null`).
+_SURELY_PLAIN = re.compile(r"[A-Za-z_/(][ -9;-~]*(?<!\s)", re.ASCII)
 # What only double quotes can carry: controls, and what readers strip, fold or refuse.
 _ODD = "\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff"
 _UNPRINTABLE = re.compile(f"[{_ODD}]")
@@ -107,13 +109,18 @@ def _leaf(value: Any, indent: str) -> str:
 @lru_cache(maxsize=1 << 14)
 def _word(text: str) -> str:
     """Return *text* on one line, with no more quotes than it needs."""
-    if _UNPRINTABLE.search(text):
-        return f'"{_ESCAPED.sub(_escape, text)}"'
-    if _NOT_PLAIN.search(text) or any(
-        pattern.match(text) for _, pattern in _RESOLVERS.get(text[:1], ())
-    ):
-        return "'" + text.replace("'", "''") + "'"
+    if not _SURELY_PLAIN.fullmatch(text) or " #" in text:
+        if _UNPRINTABLE.search(text):
+            return f'"{_ESCAPED.sub(_escape, text)}"'
+        if _NOT_PLAIN.search(text):
+            return _quoted(text)
+    if any(pattern.match(text) for _, pattern in _RESOLVERS.get(text[:1], ())):
+        return _quoted(text)
     return text
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _escape(match: re.Match[str]) -> str:
