@@ -15,7 +15,7 @@ from typing import cast
 
 from prometheus_client.core import Metric
 
-from exporters.config import Config
+from exporters.config import Config, ConfigError
 from exporters.deadline import Deadline
 from exporters.frame import Exporter, ScrapeError
 from exporters.ollama_ask import HUNG, Outcome, Rounds, Server, server_of
@@ -34,7 +34,18 @@ LEAST = 10  # of one server
 
 
 def build(config: Config) -> Exporter:
-    """Return the exporter of *config*, whose targets are Ollama servers with a url."""
+    """
+    Return the exporter of *config*.
+
+    Raises:
+        ConfigError: A target is not asked over HTTP.
+    """
+    for target in config.targets:
+        if target.probe != "http":
+            fact = (
+                f"service {target.service!r}: an Ollama is asked over HTTP, not by {target.probe}"
+            )
+            raise ConfigError(f"{fact}. Say probe: http, and give its url.")
     cap = max(LEAST, CAP // len(config.targets))
     rounds = Rounds(tuple(server_of(target, cap) for target in config.targets))
     return Exporter(

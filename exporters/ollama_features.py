@@ -27,9 +27,9 @@ REFRESH_S = (
 
 
 def at_port(url: str, port: int) -> str:
-    """Return *url* with another *port* and no path."""
+    """Return *url* with another *port*."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}:{port}"
+    return f"{parts.scheme}://{parts.hostname}:{port}{parts.path}"
 
 
 def _port_of(url: str) -> int:

@@ -85,7 +85,7 @@ def fetch(
     max_body: int = MAX_BODY,
 ) -> Answer:
     """
-    Return what *url* answers at *path*: GET, or POST of *send* as JSON.
+    Return what *url* answers at *path* below its own: GET, or POST of *send* as JSON.
 
     Raises:
         FetchError: No answer with status 200 of at most *max_body* bytes by *deadline*.
@@ -150,7 +150,8 @@ def _response(
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        connection.request("GET" if body is None else "POST", path, body, headers)
+        method = "GET" if body is None else "POST"
+        connection.request(method, parts.path.rstrip("/") + path, body, headers)
         if stop is not None and stop.set.is_set():
             raise FetchError("unreachable", "stopped")
         response = connection.getresponse()

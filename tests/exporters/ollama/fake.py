@@ -73,6 +73,7 @@ class Fake:
     native: bool = False
     cloud: bool | None = True
     tokens_per_line: float = 0.0  # seconds between two lines of a generation
+    skew_s: float = 0.0  # how far its clock is ahead of ours
     faults: dict[str, Fault] = field(default_factory=dict)
     asked: list[tuple[str, Json | None]] = field(default_factory=list)
     loads: int = 0
@@ -92,7 +93,11 @@ class Fake:
         if memory is None or memory.context != context:
             self.loads += 1
             memory = self.loaded[name] = Memory(context, None)
-        memory.expires = time.time() + keep_s
+        memory.expires = self.now() + keep_s
+
+    def now(self) -> float:
+        """Return its clock, Unix time."""
+        return time.time() + self.skew_s
 
     def generations(self) -> list[Json]:
         """Return the bodies of all requests for a generation."""
@@ -211,7 +216,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _loaded(self, name: str) -> Json:
         memory = self.fake.loaded[name]
-        end = time.time() + KEEP_ALIVE_S if memory.loading else memory.expires
+        end = self.fake.now() + KEEP_ALIVE_S if memory.loading else memory.expires
         return {
             **model(name),
             "size": 1_200_000_000,
@@ -268,6 +273,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Return the Date header of its own clock."""
+        return super().date_time_string(self.fake.now() if timestamp is None else timestamp)
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from exporters.config import ConfigError
 from exporters.deadline import Deadline
 from tests.exporters.ollama import fake as faults
 from tests.exporters.ollama.fake import Fake, Memory, model, running_fake
@@ -368,3 +372,63 @@ def test_a_name_that_nobody_resolves_holds_one_thread_only(monkeypatch: pytest.M
 
     assert found["ollama_collector_errors_total{collector=tags,reason=hung}"] == 1
     assert len(asked) == before
+
+
+def test_a_server_behind_a_path_is_asked_below_it() -> None:
+    """With a path in its url, as behind a reverse proxy, every question goes below that path."""
+    have = Fake()
+    with running_fake(have), exporter_of(target(f"{have.url}/llm/")) as exporter:
+        scrape(exporter)
+
+    assert {path for path, _ in have.asked} == {
+        "/llm/api/version", "/llm/api/tags", "/llm/api/ps", "/llm/api/status", "/llm/metrics",
+    }  # fmt: skip
+
+
+def test_https_to_a_server_that_speaks_none_is_a_fault_of_tls() -> None:
+    """A url with https where plain HTTP answers: down, with the reason tls."""
+    with running_fake(Fake()) as have:
+        where = target(have.url.replace("http:", "https:"))
+        with exporter_of(where) as exporter:
+            found = scrape(exporter)
+
+    assert found["ollama_up"] == 0
+    assert found["ollama_collector_errors_total{collector=version,reason=tls}"] == 1
+
+
+def test_a_target_without_http_is_refused() -> None:
+    """A target that is looked at as a container only is a mistake of the configuration, said as one."""
+    where = replace(target(""), probe="container")
+
+    with pytest.raises(ConfigError) as refused, exporter_of(where):
+        pass
+
+    assert str(refused.value) == (
+        "service 'ollama': an Ollama is asked over HTTP, not by container. "
+        "Say probe: http, and give its url."
+    )
+
+
+@pytest.mark.parametrize("hung", [(0,), (5,), (0, 1, 2), (1, 3, 5), (1, 2, 3, 4, 5), range(6)])
+@pytest.mark.parametrize("fault", ["hang", "drip", "drip-headers"])
+def test_any_of_six_servers_may_hang(fault: str, hung: Sequence[int]) -> None:
+    """Whichever servers hang, in whatever way: the scrape ends in time and the others are exact."""
+    plant, _ = BROKEN[fault]
+    have = [Fake(installed=[model("a:latest")] * number) for number in range(6)]
+    for number in hung:
+        have[number].faults = dict.fromkeys(("/api/version", "/api/tags", "/api/ps"), plant)
+    with contextlib.ExitStack() as running:
+        for one in have:
+            running.enter_context(running_fake(one))
+        targets = [target(one.url, service=f"ollama-{number}") for number, one in enumerate(have)]
+        exporter = running.enter_context(exporter_of(*targets))
+        began = time.monotonic()
+        metrics = exporter.collect(Deadline.after(0.7))
+        seconds = time.monotonic() - began
+
+    assert seconds < 0.7 + SLACK_S
+    told = [samples(metrics, service=f"ollama-{number}") for number in range(6)]
+    assert [number for number in range(6) if not told[number]["ollama_up"]] == list(hung)
+    assert [found.get("ollama_models_installed") for found in told] == [
+        None if number in hung else min(number, 1) for number in range(6)
+    ]

@@ -266,18 +266,32 @@ def test_a_failure_is_forgotten_with_the_model_that_failed() -> None:
     assert "ollama_probe_last_run_timestamp_seconds{model=tinyllama:latest}" in found
 
 
-def test_a_short_generation_has_no_speed() -> None:
+@pytest.mark.parametrize(
+    ("counted", "tokens"), [(b',"eval_count":7,"eval_duration":70000000', 7), (b"", 0)]
+)
+def test_a_short_generation_has_no_speed(counted: bytes, tokens: int) -> None:
     """Fewer than eight tokens, or none counted at all, give no tokens per second."""
-    last = b'{"response":"a","done":false}\n{"done":true,"eval_count":7,"eval_duration":70000000}\n'
+    lines = b'{"response":"a","done":false}\n{"done":true' + counted + b"}\n"
     have = Fake(
         loaded={"tinyllama:latest": Memory(4096, None)},
-        faults={"/api/generate": faults.garbage(last)},
+        faults={"/api/generate": faults.garbage(lines)},
     )
     with watched(have) as exporter:
         found = scrape_until(exporter, SUCCESS, 1)
 
     assert only(found, "ollama_probe_decode_tokens") == {}
-    assert found["ollama_probe_generated_tokens_total{model=tinyllama:latest}"] == 7
+    assert found["ollama_probe_generated_tokens_total{model=tinyllama:latest}"] == tokens
+
+
+@pytest.mark.parametrize("skew_s", [-3600, 3600])
+def test_the_server_s_own_clock_decides(skew_s: float) -> None:
+    """An Ollama whose clock is an hour off is asked as any other: its ends are of its own clock."""
+    have = Fake(skew_s=skew_s)
+    with watched(have) as exporter:
+        have.use("tinyllama:latest")
+        found = scrape_until(exporter, SUCCESS, 1)
+
+    assert found[skipped("busy")] == 0
 
 
 def test_a_generation_delays_no_scrape_and_only_one_runs() -> None:
