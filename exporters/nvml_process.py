@@ -47,8 +47,13 @@ class NvmlProcess:
     """A started child; one thread reads what it says until its output ends."""
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str]) -> None:
+        # A session of its own: Ctrl-C is for the exporter, which then ends the child in order.
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=dict(env)
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=dict(env),
+            start_new_session=True,
         )
         self._said = threading.Condition()
         self._seq = 0

@@ -20,6 +20,7 @@ SUCCESS = 0
 NOT_FOUND = 6
 INSUFFICIENT_SIZE = 7
 FUNCTION_NOT_FOUND = 13
+UNKNOWN = 999
 # After these nothing else can be learned of this GPU.
 LOST_CODES = frozenset({15, 16})
 
@@ -59,6 +60,8 @@ def attempt(name: str, *args: Any) -> tuple[int, Any]:
             raise GpuLostError(code) from error
         # pynvml raises "success" where a list is empty.
         return code, None
+    except UnicodeDecodeError:  # a name that the driver filled with rubbish
+        return UNKNOWN, None
 
 
 def ask(name: str, *args: Any) -> Any:

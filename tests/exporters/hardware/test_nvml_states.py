@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-import time
 from collections.abc import Callable
 
 import pytest
 
-from exporters.deadline import Deadline
 from exporters.nvml_driver import NvmlDriver, State
-from tests.exporters.hardware.conftest import GENEROUS_S, TWO_GPUS, Make, ask
+from tests.exporters.hardware.conftest import TWO_GPUS, Make, ask
 from tests.exporters.nvml.fake import child_env
-from tests.live.servers import until
 
 Start = Callable[..., NvmlDriver]
 
@@ -176,142 +171,6 @@ def test_a_lost_gpu_is_looked_for_again(fake: Make) -> None:
     assert before != after
 
 
-SYMBOLS = (
-    "nvmlDeviceGetHandleByIndex_v2",
-    "nvmlDeviceGetUUID",
-    "nvmlDeviceGetMemoryInfo_v2",
-    "nvmlDeviceGetUtilizationRates",
-    "nvmlDeviceGetSamples",
-    "nvmlDeviceGetPowerUsage",
-    "nvmlDeviceGetFieldValues",
-    "nvmlDeviceGetComputeRunningProcesses_v3",
-    "nvmlDeviceGetProcessUtilization",
-)
-
-
-@pytest.mark.parametrize("symbol", SYMBOLS)
-def test_a_call_that_hangs_costs_its_own_gpu(fake: Make, drivers: Start, symbol: str) -> None:
-    """Whatever call hangs for one GPU, the scrape ends in time and the other GPU is exact."""
-    said = fake()
-    driver = drivers(said)
-    whole = ask(driver).gpus[0]
-    said.say(f"hang {symbol}@1")
-    began = time.monotonic()
-    state = ask(driver, within_s=0.5)
-    took = time.monotonic() - began
-    assert ("hang", 0, {0: whole}, frozenset({1})) == (
-        state.reason, state.code, dict(state.gpus), state.silent
-    )  # fmt: skip
-    assert took < 1.5  # a busy machine wakes threads late
-
-
-def test_later_scrapes_do_not_wait_for_a_gpu_that_hangs(fake: Make, drivers: Start) -> None:
-    """The deadline is spent once on a GPU that hangs; when it answers again it is whole again."""
-    said = fake()
-    driver = drivers(said)
-    whole = ask(driver).gpus
-    said.say("hang nvmlDeviceGetPowerUsage@1")
-    ask(driver, within_s=0.3)
-    began = time.monotonic()
-    assert frozenset({1}) == ask(driver).silent
-    assert time.monotonic() - began < GENEROUS_S / 2
-    said.say()
-    until(lambda: not ask(driver).silent, "the GPU answers again", seconds=20)
-    assert whole == ask(driver).gpus
-
-
-@pytest.mark.parametrize("symbol", ["nvmlInitWithFlags", "nvmlDeviceGetCount_v2"])
-def test_a_driver_that_hangs_as_a_whole(fake: Make, drivers: Start, symbol: str) -> None:
-    """Where not even the list of GPUs comes back, nothing is claimed but that it hangs or starts."""
-    said = fake()
-    said.say(f"hang {symbol}")
-    state = ask(drivers(said), within_s=1.5)
-    expected = "starting" if symbol == "nvmlInitWithFlags" else "hang"
-    assert (expected, None, None, {}) == (state.reason, state.code, state.count, dict(state.gpus))
-
-
-def test_a_child_that_hangs_is_killed_and_replaced(fake: Make, drivers: Start) -> None:
-    """Past its patience the exporter kills the child, and the next one answers in the same scrape."""
-    said = fake()
-    driver = drivers(said, patience_s=0.2)
-    ask(driver)
-    before = driver.pid
-    assert before is not None
-    said.say("hang nvmlDeviceGetPowerUsage@1")
-    ask(driver, within_s=0.3)
-    said.say()
-    state = ask(driver)
-    assert (None, 2) == (state.reason, len(state.gpus))
-    assert before != driver.pid
-    assert not _alive(before)
-
-
-def test_patience_doubles_with_every_kill(fake: Make, drivers: Start) -> None:
-    """A GPU that hangs for good costs the others a restart ever more seldom."""
-    said = fake()
-    said.say("hang nvmlDeviceGetPowerUsage@1")
-    driver = drivers(said, patience_s=0.1)
-    pids = []
-    end = time.monotonic() + 3.0
-    while time.monotonic() < end:
-        ask(driver, within_s=0.6)
-        if driver.pid not in pids:
-            pids.append(driver.pid)
-    assert 2 <= len(pids) <= 5
-
-
-@pytest.mark.parametrize(
-    "symbol", ["nvmlInitWithFlags", "nvmlDeviceGetFanSpeed", "nvmlEventSetCreate"]
-)
-def test_a_crash_of_the_library_is_survived(fake: Make, symbol: str) -> None:
-    """A segmentation fault ends the child only; the next one is started after a pause, not before."""
-    said = fake()
-    now = [0.0]
-    driver = NvmlDriver(env=said.env(), clock=lambda: now[0])
-    said.say(f"crash {symbol}")
-    until(lambda: ask(driver).reason == "crash", "the child crashed", seconds=20)
-    said.say()
-    paused = ask(driver)
-    assert (None, "crash", {}) == (driver.pid, paused.reason, dict(paused.gpus))
-    now[0] = 61.0
-    state = ask(driver)
-    driver.close()
-    assert (None, 2) == (state.reason, len(state.gpus))
-
-
-def test_pauses_between_starts_double_up_to_a_minute(fake: Make) -> None:
-    """A driver that is not loaded is asked after 1, 2, 4 ... 60 seconds, then every 60."""
-    said = fake()
-    said.say("code nvmlInitWithFlags 9")
-    now = [0.0]
-    driver = NvmlDriver(env=said.env(), clock=lambda: now[0])
-    pauses = []
-    for _ in range(8):
-        ask(driver)
-        pauses.append(driver._not_before - now[0])
-        now[0] = driver._not_before
-    assert [1, 2, 4, 8, 16, 32, 60, 60] == pauses
-
-
-def test_a_killed_child_is_a_crash_and_its_errors_are_not_counted_twice(
-    fake: Make, drivers: Start
-) -> None:
-    """When somebody kills the child, what it told before is told once."""
-    said = fake()
-    driver = drivers(said)
-    until(lambda: len(ask(driver).watched) == 2, "both GPUs are watched")
-    said.say("xid 0 79 1")
-    seen = []
-    until(lambda: bool(seen.extend(ask(driver).xids) or seen), "the error arrives")
-    assert driver.pid is not None
-    os.kill(driver.pid, signal.SIGKILL)
-    until(lambda: ask(driver).reason == "crash", "the exporter notices")
-    later = [ask(driver).xids for _ in range(3)]
-    assert ([("GPU-11111111-1111-1111-1111-111111111111", 79)], [(), (), ()]) == (
-        [(xid.uuid, xid.number) for xid in seen], later
-    )  # fmt: skip
-
-
 def test_a_list_of_processes_that_grows_meanwhile(fake: Make, drivers: Start) -> None:
     """A list that was too long twice is had at the next try; one that always is, is left out."""
     said = fake()
@@ -335,27 +194,3 @@ def test_slices_of_a_gpu_in_mig_mode(fake: Make, drivers: Start) -> None:
         {"uuid": "MIG-a", "gpu_instance": 7, "memory": memory[0]},
         {"uuid": "MIG-b", "gpu_instance": 9, "memory": memory[1]},
     ] == ask(drivers(said)).gpus[0]["mig"]
-
-
-def test_the_child_ends_with_the_exporter(fake: Make) -> None:
-    """When its input ends, the child ends, even while a call hangs."""
-    said = fake()
-    driver = NvmlDriver(env=said.env())
-    said.say("hang nvmlDeviceGetPowerUsage")
-    driver.read({}, Deadline.after(1.0))
-    pid = driver.pid
-    assert pid is not None
-    assert driver._child is not None
-    stdin = driver._child._process.stdin
-    assert stdin is not None
-    stdin.close()
-    until(lambda: driver._child is not None and driver._child.gone(), "the child is gone")
-    driver.close()
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
