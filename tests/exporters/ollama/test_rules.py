@@ -150,7 +150,7 @@ def test_a_failure_is_asked_once_more_and_no_more() -> None:
 
 
 def test_a_generation_that_had_to_load_is_remembered() -> None:
-    """Getting ready for a second or more is a load; for less it is not."""
+    """Getting ready for half a second or more is a load; for less it is not."""
     quick = ended(USED, failed=False, load_s=RELOADED_S - 0.01, timeout_s=30, now=NOW)
     slow = ended(USED, failed=False, load_s=RELOADED_S, timeout_s=30, now=NOW)
 
