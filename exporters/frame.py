@@ -52,7 +52,8 @@ class Exporter:
     Args:
         prefix: Start of the names of the exporter's own metrics.
         collectors: Asked side by side, reported in this order.
-        reasons: Every reason that their ScrapeErrors may give.
+        reasons: Every reason that their ScrapeErrors may give; a collector with an attribute
+            `reasons` has those instead.
         routes: Pages besides /metrics by path; they run on the thread of the request.
         title: What the landing page calls it.
     """
@@ -69,10 +70,13 @@ class Exporter:
         self.prefix = prefix
         self.title = title or f"{prefix} exporter"
         self.routes = dict(routes or {})
-        known = (*FRAME_REASONS, *reasons)
-        self._workers = [Worker(collector, frozenset(known)) for collector in collectors]
+        known = {
+            collector.name: {*FRAME_REASONS, *getattr(collector, "reasons", reasons)}
+            for collector in collectors
+        }
+        self._workers = [Worker(each, frozenset(known[each.name])) for each in collectors]
         self._records = {
-            collector.name: _Record(errors=dict.fromkeys(sorted(known), 0))
+            collector.name: _Record(errors=dict.fromkeys(sorted(known[collector.name]), 0))
             for collector in collectors
         }
 

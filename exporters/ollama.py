@@ -27,7 +27,7 @@ from exporters.ollama_models import Ps, Tags, add_ps, add_tags, known
 from exporters.ollama_probe import ProbeCollector
 
 PREFIX = "ollama"
-# Prometheus refuses a whole page above its sample_limit, which is 1,000 for this exporter: 150 series
+# Prometheus refuses a whole page above its sample_limit, which is 1,000 for this exporter: 100 series
 # are its own, 60 each server's, 7 an installed model's, 5 more if it is loaded and 5 if expected.
 CAP = 80  # models that get series, of all servers together
 LEAST = 10  # of one server
@@ -96,6 +96,7 @@ class EndpointsCollector:
     """How each of the three questions went; it tells of failures and has none of its own."""
 
     name = "endpoints"
+    reasons = ()
 
     def __init__(self, rounds: Rounds) -> None:
         self._rounds = rounds

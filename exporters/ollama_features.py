@@ -40,6 +40,7 @@ class PortsCollector:
     """Where Ollama is promised, and where it answers."""
 
     name = "ports"
+    reasons = ()
 
     def __init__(self, rounds: Rounds) -> None:
         self._rounds = rounds
@@ -91,6 +92,7 @@ class FeaturesCollector:
     """Whether Ollama has metrics of its own and may use its cloud; asked every REFRESH_S."""
 
     name = "features"
+    reasons = ()
 
     def __init__(self, rounds: Rounds) -> None:
         self._rounds = rounds

@@ -41,6 +41,7 @@ class ProbeCollector:
     """Begins test generations when they are due and allowed, and tells what came of the last."""
 
     name = "probe"
+    reasons = ()
 
     def __init__(self, rounds: Rounds) -> None:
         self._rounds = rounds

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from exporters.config import LABELS
@@ -9,7 +11,14 @@ from exporters.deadline import Deadline
 from exporters.ollama_metrics import COUNTERS, GAUGES
 from generator.kinds import load_kinds
 from tests.exporters.ollama.fake import Fake, Memory, model, running_fake
-from tests.exporters.ollama.watching import exporter_of, inference, scrape_until, target
+from tests.exporters.ollama.watching import (
+    exporter_of,
+    inference,
+    only,
+    scrape,
+    scrape_until,
+    target,
+)
 
 KINDS = load_kinds()[0]
 OWN = "ollama_exporter_", "ollama_collector_"
@@ -77,3 +86,14 @@ def test_the_exporter_tells_of_itself_what_is_declared(
     }
 
     assert {n: found for n, found in page.items() if n.startswith(OWN)} == declared
+
+
+def test_only_what_asks_the_lists_has_reasons_to_fail() -> None:
+    """Collectors that only tell of failures count those of the frame; the others their own, too."""
+    with running_fake(Fake()) as have, exporter_of(target(have.url)) as exporter:
+        found = only(scrape(exporter), "ollama_collector_errors_total")
+
+    counts = Counter(name.split("collector=")[1].split(",")[0] for name in found)
+    assert counts == {
+        "version": 15, "tags": 15, "ps": 15, "endpoints": 3, "ports": 3, "features": 3, "probe": 3,
+    }  # fmt: skip
