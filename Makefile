@@ -53,7 +53,7 @@ bench: dev tools-min ## Measure speed, memory and the time of the generated test
 	@$(BIN)/python -m bench
 
 mutants: dev tools-min ## Break every alert on purpose and count how many breaks its test sees
-	@$(BIN)/python -m bench.mutants
+	@$(BIN)/python -m tests.mutants
 
 tools: ## Get the judges and servers that tests use (Debian packages, Go builds; cached)
 	@tools/get --all

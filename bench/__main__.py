@@ -27,6 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 _RUNS = 5
 _PROMTOOLS = 2  # as `tierwatch verify` runs them
 _FINE = (0, 1)  # findings are no matter of speed
+# A second of plain Python on one machine is half a second on another: told beside the figures.
+_YARDSTICK = "sum(i * i for i in range(5_000_000))"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
 def measured(catalog: Path, folder: Path, sizes: Sequence[int]) -> dict[str, Any]:
     """Return all figures as plain data; works in *folder*."""
     out = folder / "platform"
+    yardstick = middle([_measured_yardstick() for _ in range(3)])
     made = _made(catalog, out)
     cold = middle([_generate(catalog, out) for _ in range(_RUNS)])
     rendered_anew = middle([_generate(catalog, folder / f"new-{n}") for n in range(3)])
@@ -68,6 +71,7 @@ def measured(catalog: Path, folder: Path, sizes: Sequence[int]) -> dict[str, Any
         large[size] = _generate(grown, folder / f"rendered-{size}")
     return {
         "counts": made["counts"],
+        "yardstick": yardstick.as_data(),
         "platform": cold.as_data(),
         "platform_into_an_empty_folder": rendered_anew.as_data(),
         "rooms": _rooms(catalog, out),
@@ -75,6 +79,10 @@ def measured(catalog: Path, folder: Path, sizes: Sequence[int]) -> dict[str, Any
         "growth": _growth(cold, made["counts"]["services"], large),
         "promtool": _promtool(out),
     }
+
+
+def _measured_yardstick() -> Cost:
+    return run([sys.executable, "-I", "-S", "-c", _YARDSTICK], folder=ROOT)
 
 
 def _command(catalog: Path, out: Path) -> list[str]:
@@ -139,6 +147,7 @@ def written(figures: dict[str, Any]) -> Iterator[str]:
     counts = figures["counts"]
     yield ", ".join(f"{counts[word]} {word.replace('_', ' ')}" for word in _COUNTED)
     yield f"{'':<34}{'CPU':>9}{'wall':>9}{'memory':>10}   bar"
+    yield _line("yardstick: a loop of 5 million", figures["yardstick"], "")
     yield _line("platform, nothing changes", figures["platform"], "1 s")
     yield _line("platform, into an empty folder", figures["platform_into_an_empty_folder"], "")
     bars = ("", "20 s, 600 MB")
