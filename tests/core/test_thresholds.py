@@ -34,15 +34,19 @@ def test_every_fixed_name_is_an_alert_with_a_threshold(platform: Rendered) -> No
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("factor", [0.6, 1.15])
-def test_proofs_follow_every_tunable_threshold(platform: Rendered, factor: float) -> None:
-    """With all thresholds moved at once, promtool passes every generated test."""
+def test_proofs_follow_every_tunable_threshold(platform: Rendered) -> None:
+    """With all thresholds moved at once, every other one up, promtool passes every generated test."""
     catalog = platform.catalog
-    wanted = {
-        alert.name: float(f"{alert.threshold * factor:.10g}")
+    found = [
+        (alert.name, alert.threshold)
         for pack in packs.active(catalog)
         for alert in pack.alerts
         if is_tunable(alert) and alert.threshold is not None
+    ]
+    wanted = {
+        # 12 %: no percentage that an annotation shows ends on a half, which floats round either way.
+        name: float(f"{threshold * (1.12 if index % 2 else 0.6):.10g}")
+        for index, (name, threshold) in enumerate(found)
     }
     moved = replace(catalog.platform, thresholds=MappingProxyType(wanted))
     tests = judge(render(replace(catalog, platform=moved)))[0]
