@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -57,12 +56,10 @@ class Engine:
 
 def _busybox() -> bytes:
     """Return the files of the image as a tar archive."""
-    found = shutil.which("busybox") or "/bin/busybox"
-    if not Path(found).exists():
-        _skip("busybox is missing: apt-get install busybox-static")
+    found = need("busybox")
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
-        tar.add(Path(found).resolve(), "bin/busybox")
+        tar.add(found.resolve(), "bin/busybox")
         for applet in _APPLETS:
             link = tarfile.TarInfo(f"bin/{applet}")
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
@@ -73,15 +70,11 @@ def _busybox() -> bytes:
     return archive.getvalue()
 
 
-def _skip(why: str) -> None:
-    (pytest.fail if os.environ.get("TIERWATCH_REQUIRE_TOOLS") else pytest.skip)(why)
-
-
 @contextmanager
 def running_engine(folder: Path) -> Iterator[Engine]:
     """Run a daemon while the block runs; its containers are removed before it ends."""
     if os.getuid() != 0:
-        _skip("dockerd is started by root only")
+        pytest.skip("dockerd is started by root only")
     daemon, client = need("dockerd"), need("docker")
     # Sockets have short names: the folder of a test is too long for one.
     with tempfile.TemporaryDirectory(prefix="tw") as short:
@@ -112,7 +105,7 @@ def running_engine(folder: Path) -> Iterator[Engine]:
                         engine.docker("rm", "-f", *ids)
         except pytest.fail.Exception as error:
             if "dockerd ended" in str(error):
-                _skip(f"dockerd does not run here: {error}")
+                pytest.skip(f"dockerd does not run here: {error}")
             raise
 
 
