@@ -181,19 +181,22 @@ CERTIFICATE = Alert(
 )
 
 
-def pack(_catalog: Catalog) -> Pack:
-    """Return the agents pack; it is the same for every catalog with an agents exporter."""
-    return Pack(
-        name="agents",
-        title="Agents",
-        alerts=(
-            FLAPPING,
-            PROBES_FAIL,
-            HUNG,
-            DEPENDENCY_DOWN,
-            SLOW,
-            SERVER_ERROR,
-            SILENT_FOR_A_DAY,
-            CERTIFICATE,
-        ),
+_ALERTS = (
+    FLAPPING,
+    PROBES_FAIL,
+    HUNG,
+    DEPENDENCY_DOWN,
+    SLOW,
+    SERVER_ERROR,
+    SILENT_FOR_A_DAY,
+    CERTIFICATE,
+)
+
+
+def pack(catalog: Catalog) -> Pack:
+    """Return the agents pack; empty where the exporter looks at containers and asks nobody."""
+    asked = any(
+        catalog.kinds[service.kind].prober == "agents" and service.probes
+        for service in catalog.services
     )
+    return Pack(name="agents", title="Agents", alerts=_ALERTS if asked else ())

@@ -94,13 +94,22 @@ def _promises(tier: Tier, chosen: str, catalog: Catalog) -> Row:
             timeseries("tier-latency", "Response time", "Median and 95th percentile over the tier's probes.",
                        *_latency(tier, catalog),
                        unit="s", steps=above(1, 5)),
-            timeseries("tier-availability", "Availability and objective", "Availability over the whole window, per service, and what was promised.",
-                       of(kept(catalog), chosen),
-                       (f"{SLO_OBJECTIVE}{{{chosen}}}", "{{service}} objective"),
-                       unit="percentunit", steps=plain(), minimum=None, maximum=1, width=12),
+            *_availability(tier, chosen, catalog),
             timeseries("tier-startup", "Time since start", "How long each container has been running; a saw-tooth is a restart loop.",
                        f"time() - agent_container_started_timestamp_seconds{{{chosen}}}", unit="s", width=12),
         ),
+    )  # fmt: skip
+
+
+def _availability(tier: Tier, chosen: str, catalog: Catalog) -> tuple[Panel, ...]:
+    """Return availability against objectives; nothing where no service of *tier* has one."""
+    if all(service.slo is None for service in catalog.in_tier(tier.name)):
+        return ()
+    return (
+        timeseries("tier-availability", "Availability and objective", "Availability over the whole window, per service, and what was promised.",
+                   of(kept(catalog), chosen),
+                   (f"{SLO_OBJECTIVE}{{{chosen}}}", "{{service}} objective"),
+                   unit="percentunit", steps=plain(), minimum=None, maximum=1, width=12),
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from alerts.kit import Alert, Pack, Record
 from generator import promql
 from generator.kinds import BUILTIN_METRICS
 from generator.model import Catalog, Service
-from generator.names import AGENTS_KIND, CADVISOR_KIND, EXPORTER_LABEL, SUBJECT_LABELS
+from generator.names import AGENTS_KIND, BLACKBOX_JOB, CADVISOR_KIND, EXPORTER_LABEL, SUBJECT_LABELS
 from generator.promql import Matcher, Selector
 from generator.scrape.jobs import Job, jobs, subject_labels
 from generator.software import Kind, Metric
@@ -222,12 +222,15 @@ class Universe:
                     yield labels
 
     def _tells(self, metric: str, job: Job, labels: Mapping[str, str]) -> bool:
-        """Whether *metric* exists for this subject: the agents exporter probes only what it is to probe."""
-        if job.name != AGENTS_KIND or not metric.startswith(_PROBED):
-            return True
+        """Whether *metric* exists for this subject: probers tell only of what they ask, as they ask it."""
         service = self.catalog.by_name[labels["service"]]
-        probed = self.catalog.kinds[service.kind].prober == "agents" and bool(service.probes)
-        return probed or service.kind == AGENTS_KIND
+        if job.name == AGENTS_KIND and metric.startswith(_PROBED):
+            return self.catalog.kinds[service.kind].prober == "agents" and bool(service.probes)
+        if job.name == BLACKBOX_JOB and metric.startswith("probe_http_"):
+            return any(
+                probe.type == "http" for probe in service.probes if probe.name == labels["probe"]
+            )
+        return True
 
     def _exposing(self, metric: str) -> tuple[tuple[Job, Kind | None], ...]:
         if metric in BUILTIN_METRICS:

@@ -8,17 +8,14 @@ kind and profile (not per service), which keeps the configuration short for larg
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any
 
-from generator.model import Catalog, Service
+from generator.model import Catalog
+from generator.scrape.subjects import Rule, by_service
 
 _PROJECT = "container_label_com_docker_compose_project"
 _COMPOSE_SERVICE = "container_label_com_docker_compose_service"
 _OURS = "__tmp_ours"
 _OF_ITSELF = "container_scrape_error"  # cAdvisor's own, named as if it spoke of a container
-
-Rule = dict[str, Any]
 
 
 def relabel(catalog: Catalog) -> list[Rule]:
@@ -45,24 +42,9 @@ def relabel(catalog: Catalog) -> list[Rule]:
         },
         {"source_labels": [_OURS], "regex": "no", "action": "drop"},
         {"source_labels": [_COMPOSE_SERVICE], "regex": "(.+)", "target_label": "service"},
-        *_by("tier", catalog, lambda service: service.tier),
-        *_by("kind", catalog, lambda service: service.kind),
-        *_by("profile", catalog, lambda service: service.profile),
+        *by_service("tier", catalog),
+        *by_service("kind", catalog),
+        *by_service("profile", catalog),
         # `id`, `image` and the copied labels multiply series at every recreate.
         {"action": "labeldrop", "regex": f"id|image|container_label_.+|{_OURS}"},
-    ]
-
-
-def _by(label: str, catalog: Catalog, of: Callable[[Service], str]) -> list[Rule]:
-    groups: dict[str, list[str]] = {}
-    for service in catalog.services:
-        groups.setdefault(of(service), []).append(re.escape(service.name).replace("\\-", "-"))
-    return [
-        {
-            "source_labels": ["service"],
-            "regex": "|".join(names),
-            "target_label": label,
-            "replacement": value,
-        }
-        for value, names in groups.items()
     ]

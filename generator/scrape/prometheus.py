@@ -15,7 +15,7 @@ from generator.names import (
     PROMETHEUS_KIND,
 )
 from generator.quantities import write_duration
-from generator.scrape import containers
+from generator.scrape import containers, subjects
 from generator.scrape.estimate import largest
 from generator.scrape.jobs import DEFAULT_INTERVAL, Job, Target, jobs
 from generator.yaml_write import dump_yaml
@@ -116,4 +116,6 @@ def _metric_relabel(job: Job, catalog: Catalog) -> list[dict[str, Any]]:
         rules.append({"source_labels": ["__name__"], "regex": "|".join(job.drop), "action": "drop"})
     if job.name == CADVISOR_KIND:
         rules += containers.relabel(catalog)
+    elif job.honor_labels:
+        rules += subjects.complete(job, catalog)
     return rules
