@@ -30,8 +30,9 @@ from exporters.hardware_gpus import Gpu, samples
 from exporters.hardware_host import PROC, HostCollector
 from exporters.hardware_metrics import Sample, emit
 from exporters.hardware_names import Names
+from exporters.nvml_codes import LOST, SUCCESS
+from exporters.nvml_driver import DRIVER, NvmlDriver, State
 from exporters.nvml_driver import REASONS as NVML_REASONS
-from exporters.nvml_driver import NvmlDriver, State
 from exporters.nvml_fleet import NvmlFleet
 from exporters.worker import ScrapeError
 
@@ -88,10 +89,11 @@ class GpuCollector:
         Raises:
             ScrapeError: With what is wrong with the driver, or with a GPU; the rest was yielded.
         """
-        if self._driver is None:  # a scrape that began before a reload
+        driver = self._driver
+        if driver is None:  # a scrape that began before a reload
             return
         within = Deadline(deadline.at - _MARGIN_S)
-        state = self._driver.read(self._fleet.seen(), within)
+        state = driver.read(self._fleet.seen(), within)
         nvidia, others = self._fleet.update(state), amd.read(self._sysfs)
         gpus = (*nvidia, *others)
         problem = None
@@ -123,6 +125,9 @@ def _gpu_problem(
     if state.reason is not None:
         code = "" if state.code is None else f"NVML code {state.code}"
         return ScrapeError(state.reason, code)
+    refused = {raw["code"] for raw in state.gpus.values()} - {SUCCESS, *LOST}
+    if refused:
+        return ScrapeError(DRIVER, f"a GPU answers with NVML code {min(refused)}")
     lost = [gpu.identity.uuid or gpu.identity.index for gpu in nvidia if not gpu.up]
     if lost:
         return ScrapeError(GPU_LOST, ", ".join(lost))

@@ -24,26 +24,29 @@ import threading
 import time
 from typing import Any
 
+from exporters.nvml_codes import LIBRARY_NOT_FOUND, TIMEOUT
+
 LIBRARY = "libnvidia-ml.so.1"
-LIBRARY_NOT_FOUND = 12
 NO_BINDINGS = "bindings"
 REINIT_S = 60.0  # a lost GPU may have been reset; asking more often disturbs the others
 EVENT_WAIT_MS = 1000
 XID_EVENT = 8
-TIMEOUT = 10
 
-_out = threading.Lock()
+_lock = threading.Lock()
 
 
 def say(message: dict[str, Any]) -> None:
     """Write one line, whole."""
     line = json.dumps(message, separators=(",", ":")) + "\n"
-    with _out:
+    with _lock:
         os.write(sys.stdout.fileno(), line.encode())
 
 
 def main() -> None:
     """Serve requests until the input ends; never returns normally while a driver call hangs."""
+    # What libraries print must not get between the lines: it goes to standard error.
+    sys.stdout = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
     fatal = _fatal()
     if fatal is not None:
         say({"fatal": fatal})

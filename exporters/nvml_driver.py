@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from exporters.deadline import Deadline
+from exporters.nvml_codes import LIBRARY_NOT_FOUND
 from exporters.nvml_process import Answer, NvmlProcess, Xid
 
-LIBRARY_NOT_FOUND = 12
 REASONS = DRIVER, BINDINGS, STARTING, HANG, CRASH = (
     "driver",  # the library answers with an error
     "bindings",  # the library is there, the Python package nvidia-ml-py is not
@@ -94,6 +95,7 @@ class NvmlDriver:
         self._not_before = 0.0
         self._delay_s = _FIRST_DELAY_S
         self._last = State(STARTING)
+        self._lock = threading.Lock()
 
     @property
     def pid(self) -> int | None:
@@ -101,7 +103,19 @@ class NvmlDriver:
         return self._child.pid if self._child is not None else None
 
     def read(self, seen: Mapping[str, Mapping[str, int]], deadline: Deadline) -> State:
-        """Ask the driver and return what is known by *deadline*; *seen* is told to the child."""
+        """
+        Ask the driver and return what is known by *deadline*; *seen* is told to the child.
+
+        One at a time: around a reload two collectors may hold the same driver.
+        """
+        if not self._lock.acquire(timeout=deadline.remaining()):
+            return State(STARTING)
+        try:
+            return self._read(seen, deadline)
+        finally:
+            self._lock.release()
+
+    def _read(self, seen: Mapping[str, Mapping[str, int]], deadline: Deadline) -> State:
         self._give_up_if_stuck()
         for _ in range(2):  # the second time after a child that asked to be started anew
             child = self._running()

@@ -14,7 +14,8 @@ from typing import Any
 
 from exporters.hardware_counters import BusySeconds, WrappedCounter
 from exporters.hardware_gpus import Gpu, Identity, Reading
-from exporters.nvml_driver import DRIVER, HANG, LIBRARY_NOT_FOUND, State
+from exporters.nvml_codes import LIBRARY_NOT_FOUND, LOST
+from exporters.nvml_driver import DRIVER, HANG, State
 from exporters.nvml_parse import PCIE_FIELDS, field, identify, parse
 from exporters.nvml_process import Xid
 
@@ -59,7 +60,7 @@ class NvmlFleet:
                 found[gpu.identity.uuid] = gpu
             elif raw.get("uuid"):
                 self._remember(identify(raw, state.system))
-            else:
+            elif raw["code"] in LOST:  # any other code: it may be fine, and nobody claims anything
                 nameless.add(index)
         # A number that a known GPU had is taken to be that one.
         numbers = {who.index for uuid, who in self._known.items() if uuid not in found}

@@ -16,13 +16,14 @@ from typing import Any
 
 import pynvml
 
-SUCCESS = 0
-NOT_FOUND = 6
-INSUFFICIENT_SIZE = 7
-FUNCTION_NOT_FOUND = 13
-UNKNOWN = 999
-# After these nothing else can be learned of this GPU.
-LOST_CODES = frozenset({15, 16})
+from exporters.nvml_codes import (
+    FUNCTION_NOT_FOUND,
+    INSUFFICIENT_SIZE,
+    LOST,
+    NOT_FOUND,
+    SUCCESS,
+    UNKNOWN,
+)
 
 CORE_SENSOR = 0
 CLOCK_DOMAINS = ("graphics", "sm", "memory", "video")  # by NVML's number
@@ -35,7 +36,7 @@ _PROCESS_TRIES = 3  # the list can grow between asking for its size and asking f
 
 
 class GpuLostError(Exception):
-    """The driver no longer reaches this GPU; *code* says how it put that."""
+    """The driver does not reach this GPU; *code* says how it put that."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -56,7 +57,7 @@ def attempt(name: str, *args: Any) -> tuple[int, Any]:
         return SUCCESS, function(*args)
     except pynvml.NVMLError as error:
         code = int(error.value)
-        if code in LOST_CODES:
+        if code in LOST:
             raise GpuLostError(code) from error
         # pynvml raises "success" where a list is empty.
         return code, None

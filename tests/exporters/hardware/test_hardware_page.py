@@ -173,6 +173,8 @@ def test_a_process_number_that_is_used_again(
         ("code nvmlInitWithFlags 9", "driver", None, 9, []),
         ("count 0", "no_gpu", 0, 0, []),
         ("code nvmlDeviceGetPowerUsage@1 15", "gpu_lost", 2, 0, [1, 0]),
+        ("code nvmlDeviceGetHandleByIndex_v2@1 15", "gpu_lost", 2, 0, [1, 0]),
+        ("code nvmlDeviceGetHandleByIndex_v2@1 4", "driver", 2, 0, [1]),
         ("", "", 2, 0, [1, 1]),
     ],
 )  # fmt: skip

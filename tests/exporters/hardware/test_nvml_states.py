@@ -181,6 +181,14 @@ def test_a_list_of_processes_that_grows_meanwhile(fake: Make, drivers: Start) ->
     assert "processes" not in ask(drivers(said)).gpus[0]
 
 
+def test_what_the_library_prints_is_not_an_answer(fake: Make, drivers: Start) -> None:
+    """A library that prints on standard output, even half an answer of ours, changes nothing."""
+    said = fake()
+    whole = ask(drivers(said)).gpus
+    said.say('print nvmlInitWithFlags {"fatal": 999}', "print nvmlDeviceGetFanSpeed {")
+    assert whole == ask(drivers(said)).gpus
+
+
 def test_slices_of_a_gpu_in_mig_mode(fake: Make, drivers: Start) -> None:
     """MIG slices come with UUID, instance and memory."""
     said = fake(

@@ -14,6 +14,7 @@
  *   delay SYMBOL MILLISECONDS
  *   hang SYMBOL                  the call does not come back while the line is there
  *   crash SYMBOL                 a segmentation fault
+ *   print SYMBOL TEXT            on standard output, as libraries should not
  * Symbols are left out by a linker's version script. Struct layouts: nvml.h of CUDA 13.
  */
 #include <signal.h>
@@ -86,6 +87,7 @@ static int gate(const char *name, int gpu) {
     int code = 0, times = -1, call = count_call(name, gpu);
     if (said("crash", name, gpu, text, sizeof text)) raise(SIGSEGV);
     while (said("hang", name, gpu, text, sizeof text)) pause_ms(5);
+    if (said("print", name, gpu, text, sizeof text)) { puts(text); fflush(stdout); }
     if (said("delay", name, gpu, text, sizeof text)) pause_ms(atol(text));
     if (said("code", name, gpu, text, sizeof text)) {
         sscanf(text, "%d %d", &code, &times);
