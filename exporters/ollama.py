@@ -19,6 +19,7 @@ from exporters.config import Config, ConfigError
 from exporters.deadline import Deadline
 from exporters.frame import Exporter, ScrapeError
 from exporters.ollama_ask import HUNG, Outcome, Rounds, Server, server_of
+from exporters.ollama_contexts import ContextsCollector
 from exporters.ollama_features import FeaturesCollector, PortsCollector
 from exporters.ollama_fetch import REASONS
 from exporters.ollama_loads import Loads
@@ -54,6 +55,7 @@ def build(config: Config) -> Exporter:
             VersionCollector(rounds),
             EndpointsCollector(rounds),
             TagsCollector(rounds),
+            ContextsCollector(rounds),
             PsCollector(rounds),
             PortsCollector(rounds),
             FeaturesCollector(rounds),

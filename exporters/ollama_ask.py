@@ -100,18 +100,25 @@ class Asker:
         self._threads: dict[object, threading.Thread] = {}
 
     def start(
-        self, key: object, url: str, path: str, parse: Callable[[bytes], T], deadline: Deadline
+        self,
+        key: object,
+        url: str,
+        path: str,
+        parse: Callable[[bytes], T],
+        deadline: Deadline,
+        *,
+        send: Mapping[str, str] | None = None,
     ) -> Ask[T]:
-        """Ask *url* for *path*; the outcome carries what *parse* makes of it."""
+        """Ask *url* for *path*, or POST *send* there; the outcome carries what *parse* makes of it."""
         ask: Ask[T] = Ask()
-        before = self._threads.get(key)
-        if before is not None and before.is_alive():
+        self._threads = {k: thread for k, thread in self._threads.items() if thread.is_alive()}
+        if key in self._threads:
             ask.finish(None, HUNG)
             return ask
 
         def work() -> None:
             try:
-                answer = fetch(url, path, deadline)
+                answer = fetch(url, path, deadline, send=send)
                 ask.finish(parse(answer.body), None, answer.server_time)
             except FetchError as error:
                 log.info("%s%s: %s", url, path, error)

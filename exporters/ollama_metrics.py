@@ -51,7 +51,10 @@ GAUGES: Mapping[str, tuple[str, Sequence[str]]] = {
     ),
     "ollama_model_size_bytes": ("Size of the model on disk", MODEL),
     "ollama_model_modified_timestamp_seconds": ("When the model was pulled or made", MODEL),
-    "ollama_model_max_context_tokens": ("Longest context that the model can take", MODEL),
+    "ollama_model_max_context_tokens": (
+        "Longest context that the model can take; asked once per model",
+        MODEL,
+    ),
     "ollama_model_remote_info": (
         "The model runs elsewhere, value 1",
         ("model", "remote_host"),

@@ -7,7 +7,7 @@ could not be had leaves its series out: no model is called missing or unloaded b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from exporters.ollama_ask import Server
@@ -79,13 +79,22 @@ def _add_model(page: Page, server: Server, model: Installed) -> None:
     numbers = (
         ("ollama_model_size_bytes", model.size_bytes),
         ("ollama_model_modified_timestamp_seconds", model.modified),
-        ("ollama_model_max_context_tokens", model.max_context_tokens),
     )
     for name, value in numbers:
         if value is not None:
             page.add(labels, name, value, shown)
     if model.remote_host or model.remote_model:
         page.add(labels, "ollama_model_remote_info", 1, shown, model.remote_host)
+
+
+def add_contexts(
+    page: Page, server: Server, installed: Tags, told: Mapping[str, int | None]
+) -> None:
+    """Add the longest contexts: what /api/tags says itself, else what was *told* of the digest."""
+    for model in listed(server, installed):
+        longest = model.max_context_tokens or told.get(model.digest)
+        if longest:
+            page.add(server.labels, "ollama_model_max_context_tokens", longest, model.name.shown)
 
 
 def add_ps(page: Page, server: Server, installed: Tags | None, loaded: Ps, now: float) -> None:

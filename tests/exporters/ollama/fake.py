@@ -10,6 +10,7 @@ it anew when it was loaded with another num_ctx, and pushes expires_at on. What 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import http.server
 import json
 import socketserver
@@ -47,7 +48,7 @@ def model(name: str, **more: Any) -> Json:
         "model": name,
         "modified_at": "2026-08-21T10:00:00.123456789+02:00",
         "size": 637700138,
-        "digest": f"{sum(map(ord, name)):064x}",
+        "digest": hashlib.sha256(name.encode()).hexdigest(),
         "details": details,
         **more,
     }

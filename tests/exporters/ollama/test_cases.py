@@ -23,7 +23,7 @@ from exporters.ollama_ask import Server
 from exporters.ollama_generate import Result
 from exporters.ollama_loads import Loads
 from exporters.ollama_metrics import Page
-from exporters.ollama_models import add_ps, add_tags, known
+from exporters.ollama_models import add_contexts, add_ps, add_tags, known
 from exporters.ollama_names import parse_name
 from exporters.ollama_parse import parse_ps, parse_tags, parse_token
 from exporters.ollama_record import Record
@@ -52,6 +52,7 @@ def page_of(case: dict[str, Any]) -> Page:
     page, loads = Page(), Loads()
     tags = None if case["tags"] is None else parse_tags(json.dumps(case["tags"]).encode())
     add_tags(page, server, tags)
+    add_contexts(page, server, tags or (), {})
     if case["ps"] is not None:
         ps = parse_ps(json.dumps(case["ps"]).encode())
         add_ps(page, server, tags, ps, case["now"])

@@ -96,4 +96,5 @@ def test_only_what_asks_the_lists_has_reasons_to_fail() -> None:
     counts = Counter(name.split("collector=")[1].split(",")[0] for name in found)
     assert counts == {
         "version": 15, "tags": 15, "ps": 15, "endpoints": 3, "ports": 3, "features": 3, "probe": 3,
+        "contexts": 3,
     }  # fmt: skip

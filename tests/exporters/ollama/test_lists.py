@@ -39,9 +39,10 @@ def test_a_mismatch_is_told_as_it_was_in_the_field() -> None:
         "ollama_models_truncated": 0,
         "ollama_models_missing": 1,
         "ollama_models_unexpected": 1,
-        "ollama_model_info{digest=000000000000,family=llama,format=gguf,model=tinyllama:latest,"
+        "ollama_model_info{digest=7d852460809b,family=llama,format=gguf,model=tinyllama:latest,"
         "parameter_size=1B,quantization_level=Q4_0}": 1,
         "ollama_model_size_bytes{model=tinyllama:latest}": 637700138,
+        "ollama_model_max_context_tokens{model=tinyllama:latest}": 8192,
         "ollama_model_modified_timestamp_seconds{model=tinyllama:latest}": 1787299200.123456,
         "ollama_models_loaded": 0,
         "ollama_model_loaded{model=tinyllama:latest}": 0,
@@ -77,6 +78,7 @@ def test_a_hanging_ps_hides_nothing_else() -> None:
         "ollama_collector_up{collector=version}": 1,
         "ollama_collector_up{collector=endpoints}": 1,
         "ollama_collector_up{collector=tags}": 1,
+        "ollama_collector_up{collector=contexts}": 1,
         "ollama_collector_up{collector=ps}": 0,
         "ollama_collector_up{collector=ports}": 1,
         "ollama_collector_up{collector=features}": 1,
@@ -432,3 +434,20 @@ def test_any_of_six_servers_may_hang(fault: str, hung: Sequence[int]) -> None:
     assert [found.get("ollama_models_installed") for found in told] == [
         None if number in hung else min(number, 1) for number in range(6)
     ]
+
+
+def test_contexts_are_asked_once_per_model_and_a_few_at_a_time() -> None:
+    """Ten models take three scrapes to be asked for; after that nothing is asked until one is new."""
+    have = Fake(installed=[model("x" * number + ":latest") for number in range(1, 11)])
+    have.installed.append(model("cloud:latest", remote_host="https://ollama.com:443"))
+    have.installed.append(model("says:latest", details={"context_length": 512}))
+    with running_fake(have), exporter_of(target(have.url)) as exporter:
+        told = (only(scrape(exporter), "ollama_model_max_context_tokens") for _ in range(4))
+        counts = [len(found) for found in told]
+        have.installed[0] = model("new:latest")
+        scrape(exporter)
+        asked = [body["model"] for path, body in have.asked if path == "/api/show" and body]
+
+    assert counts == [5, 9, 11, 11]
+    assert asked[-1] == "new:latest"
+    assert (len(asked), len(set(asked))) == (11, 11)
