@@ -111,7 +111,7 @@ def _residency(watch: Watch, model: Loaded, clock: float) -> str | None:
 
 def _reload(watch: Watch, model: Loaded, now: float) -> str | None:
     if model.context_tokens is None:
-        return "would_reload"  # an Ollama of before 2025-05 does not show it
+        return "would_reload"  # 0.6.5 does not show it, 0.11.10 does
     paused = watch.reloaded_at is not None and now - watch.reloaded_at < RELOAD_PAUSE_S
     return "would_reload" if paused else None
 
