@@ -41,6 +41,27 @@ class Case:
 
 CASES = (
     Case(
+        "an outage that ServiceDown tells of is no second page about the budget it burned",
+        "slo",
+        "SLOBudgetBurnsFast",
+        {
+            'service:healthy:bool{service="s"}': "0+0x360",
+            'service:slo_budget:ratio{service="s",tier="t"}': "0.001+0x360",
+            'ALERTS{alertname="ServiceDown",alertstate="firing",service="s"}': "1+0x360",
+        },
+    ),
+    Case(
+        "an outage too short or too odd for ServiceDown pages by its budget",
+        "slo",
+        "SLOBudgetBurnsFast",
+        {
+            'service:healthy:bool{service="s"}': "0+0x360",
+            'service:slo_budget:ratio{service="s",tier="t"}': "0.001+0x360",
+            'ALERTS{alertname="ServiceDown",alertstate="pending",service="s"}': "1+0x360",
+        },
+        fires=True,
+    ),
+    Case(
         "an idle site whose few requests all fail is no error ratio",
         "web",
         "WebErrorRatioSevere",
