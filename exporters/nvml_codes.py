@@ -11,3 +11,5 @@ FUNCTION_NOT_FOUND = 13
 UNKNOWN = 999
 # Fallen off the bus, or in need of a reset: nothing else can be learned of this GPU.
 LOST = frozenset({15, 16})
+# Not initialised, module unloaded, another driver version: nothing can be learned of any GPU.
+BROKEN = frozenset({1, 9, 18})

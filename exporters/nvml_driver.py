@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from exporters.deadline import Deadline
-from exporters.nvml_codes import LIBRARY_NOT_FOUND
+from exporters.nvml_codes import LIBRARY_NOT_FOUND, LOST, SUCCESS
 from exporters.nvml_process import Answer, NvmlProcess, Xid
 
 REASONS = DRIVER, BINDINGS, STARTING, HANG, CRASH = (
@@ -158,9 +158,12 @@ class NvmlDriver:
             return State(HANG, **said)
         if not answer.silent:
             self._delay_s, self._patience_s = _FIRST_DELAY_S, self._first_patience_s
-        reason = HANG if answer.silent else None
         gpus = answer.gpus or {}
-        return State(reason, 0, answer.count, gpus=gpus, silent=answer.silent, **said)
+        codes = {gpu["code"] for gpu in gpus.values()}
+        # All refuse: it is not a GPU that is wrong but the driver, or our right to use it.
+        refused = min(codes - LOST, default=SUCCESS) if SUCCESS not in codes else SUCCESS
+        reason = HANG if answer.silent else DRIVER if refused else None
+        return State(reason, refused, answer.count, gpus=gpus, silent=answer.silent, **said)
 
     def _over(self, child: NvmlProcess, answer: Answer) -> State:
         """Return what the end of *child* means, and set the time of the next one."""

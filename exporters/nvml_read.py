@@ -17,6 +17,7 @@ from typing import Any
 import pynvml
 
 from exporters.nvml_codes import (
+    BROKEN,
     FUNCTION_NOT_FOUND,
     INSUFFICIENT_SIZE,
     LOST,
@@ -48,7 +49,7 @@ def attempt(name: str, *args: Any) -> tuple[int, Any]:
     Return NVML's code and the value of pynvml's function *name*; the value is None unless code is 0.
 
     Raises:
-        GpuLostError: The code says that the GPU is gone.
+        GpuLostError: The code says that the GPU, or the driver, is gone.
     """
     function = getattr(pynvml, name, None)
     if function is None:
@@ -57,7 +58,7 @@ def attempt(name: str, *args: Any) -> tuple[int, Any]:
         return SUCCESS, function(*args)
     except pynvml.NVMLError as error:
         code = int(error.value)
-        if code in LOST:
+        if code in LOST | BROKEN:
             raise GpuLostError(code) from error
         # pynvml raises "success" where a list is empty.
         return code, None
@@ -143,7 +144,9 @@ def _text(value: Any) -> str:
 
 def _memory(handle: Any) -> dict[str, int] | None:
     """Return bytes; version 1 counts what the driver reserves as used and so lacks `reserved`."""
-    new = ask("nvmlDeviceGetMemoryInfo", handle, pynvml.nvmlMemory_v2)
+    code, new = attempt("nvmlDeviceGetMemoryInfo", handle, pynvml.nvmlMemory_v2)
+    if code == UNKNOWN:  # every GPU has memory: the device was taken away from us
+        raise GpuLostError(code)
     if new is not None:
         return {
             "total": new.total,
