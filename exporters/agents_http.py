@@ -18,19 +18,20 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from exporters.agents_loop import READ, WRITE, Io, Lookup
+from exporters.agents_loop import READ, WRITE, Io, Lookup, Pause
 from exporters.agents_resolve import literal
 
 MAX_HEAD_BYTES = 16 * 1024  # looked through again with every packet
 MAX_CHUNKS = 4096  # a body in single bytes would cost seconds; arbitrary
 MAX_INTERIM = 8  # 1xx answers before the real one; arbitrary
 _RECEIVE_BYTES = 64 * 1024
+_AGAIN_S = 0.005
 _STATUS_LINE = re.compile(rb"HTTP/1\.[0-9] ([1-5][0-9]{2})(?: |\r?\n)")
 _HEADER = re.compile(rb"^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*\r?$", re.MULTILINE)
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]{0,1000})?\r?\n")
 _OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
 
-Steps = Generator[Io | Lookup, Any, Any]
+Steps = Generator[Io | Lookup | Pause, Any, Any]
 
 
 class ProbeError(Exception):
@@ -99,7 +100,10 @@ def connect(addresses: Sequence[tuple[int, Any]]) -> Steps:
 
 def _finish(sock: socket.socket, address: Any, until: float | None) -> Steps:
     code = sock.connect_ex(address)
-    if code in (errno.EINPROGRESS, errno.EAGAIN):
+    while code == errno.EAGAIN:  # a unix socket whose backlog is full
+        yield Pause(time.monotonic() + _AGAIN_S)
+        code = sock.connect_ex(address)
+    if code == errno.EINPROGRESS:
         if not (yield Io(sock, WRITE, until)):
             raise ProbeError("connect_timeout")
         code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)

@@ -53,8 +53,14 @@ class Lookup(NamedTuple):
     port: int
 
 
+class Pause(NamedTuple):
+    """Wait until *until* (monotonic)."""
+
+    until: float
+
+
 # Sent in: for Io whether the socket is ready (False: *until* has come), for Lookup the addresses.
-Task = Generator[Io | Lookup, Any, None]
+Task = Generator[Io | Lookup | Pause, Any, None]
 
 
 def run_all(tasks: Iterable[Task], deadline: Deadline, resolver: Resolver) -> None:
@@ -74,7 +80,7 @@ class _Loop:
         self._found: deque[tuple[str, int, Addresses]] = deque()
         self._lookups: dict[tuple[str, int], list[Task]] = {}
         self._sockets: dict[socket.socket, Task] = {}
-        self._timers: list[tuple[float, int, socket.socket, Task]] = []
+        self._timers: list[tuple[float, int, socket.socket | None, Task]] = []  # None: a pause
         self._ticks = itertools.count()
         self._running = 0
         self._grow_at = time.monotonic() + _GROW_S
@@ -115,7 +121,9 @@ class _Loop:
         now = time.monotonic()
         while self._timers and self._timers[0][0] <= now:
             _, _, sock, task = heapq.heappop(self._timers)
-            if self._sockets.get(sock) is task:
+            if sock is None:
+                self._step(task, None)
+            elif self._sockets.get(sock) is task:
                 self._wake(sock, ready=False)
 
     def _help_lookups(self) -> None:
@@ -153,6 +161,8 @@ class _Loop:
             return
         if isinstance(wait, Lookup):
             self._look_up(wait, task)
+        elif isinstance(wait, Pause):
+            heapq.heappush(self._timers, (wait.until, next(self._ticks), None, task))
         else:
             self._selector.register(wait.sock, wait.events, wait.sock)
             self._sockets[wait.sock] = task
@@ -177,6 +187,7 @@ class _Loop:
     def _end(self) -> None:
         left = [*self._sockets.values(), *self._fresh]
         left += [task for tasks in self._lookups.values() for task in tasks]
+        left += [task for _, _, sock, task in self._timers if sock is None]
         for task in left:
             _expire(task)
         self._resolver.forget(self._answer)

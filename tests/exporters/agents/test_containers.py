@@ -253,6 +253,18 @@ def test_no_daemon_and_no_right_to_ask_it_have_reasons(tmp_path: Path) -> None:
     ] * 3
 
 
+def test_a_daemon_that_is_slow_to_accept_is_waited_for(tmp_path: Path) -> None:
+    """A unix socket refuses to queue more than its backlog: that is no answer, so we ask again until the deadline."""
+    path = tmp_path / "slow.sock"
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
+        listener.bind(str(path))
+        listener.listen(0)
+        first.connect(str(path))
+        metrics, reason = _collect(f"unix://{path}", seconds=0.2)
+
+    assert (values(metrics), reason) == ({"agent_docker_up{}": 0}, "timeout")
+
+
 def test_a_socket_that_may_not_be_opened_says_so(
     docker: FakeDocker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

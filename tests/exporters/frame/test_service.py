@@ -188,7 +188,8 @@ def test_a_thousand_scrapes_leak_nothing_and_memory_stays_small(tmp_path: Path) 
         after = (exporter.descriptors(), exporter.status("Threads"))
         grown = exporter.status("VmRSS") - memory
 
-    assert before == after
+    # The last connection's thread may still have been there before, so there may be fewer now.
+    assert [now <= then for now, then in zip(after, before, strict=True)] == [True, True]
     assert (memory < REST_MB * 1024, grown < LEAK_MB * 1024) == (True, True)
 
 
