@@ -21,6 +21,7 @@ from datetime import timedelta
 
 from alerts.kit import Alert, Pack, Record, Severity
 from generator.model import Catalog
+from generator.names import CATALOG_INFO
 
 BOARD = "tier"
 CADVISOR = "cadvisor"
@@ -229,7 +230,9 @@ HEALTHY_BUT_SILENT = Alert(
     expr='max by (service) (last_over_time(agent_container_health{health="healthy"}[3m]))',
     op="==",
     threshold=1,
-    where="and on (service) (service:healthy:bool == 0)",
+    # An observer's silence is ObserverDown already; the catalog marks observers with severity none.
+    where=f"""and on (service) (service:healthy:bool == 0)
+unless on (service) {CATALOG_INFO}{{severity="none"}}""",
     hold=timedelta(minutes=5),
     family="container-health",
     board=BOARD,
