@@ -185,11 +185,12 @@ def test_what_only_looks_like_the_fault_stays_silent(
 
 
 def _bare(alert: Alert, case: Case) -> Alert:
-    """Return *alert* without the guard that *case* is about: its `where`, or all its matchers."""
+    """Return *alert* without the guard that *case* is about: its `where`, or all its matchers of metrics."""
     name = f"{alert.name}Unguarded"
     if case.of:
         return replace(alert, name=name, where="")
-    expr, where = (re.sub(r"{[^{}]*}", "", text) for text in (alert.expr, alert.where))
+    braces = rf"(?<!{CATALOG_INFO}){{[^{{}}]*}}"  # what the catalog says of a service is no metric
+    expr, where = (re.sub(braces, "", text) for text in (alert.expr, alert.where))
     return replace(alert, name=name, expr=expr, where=where)
 
 
