@@ -50,6 +50,7 @@ class Site:
     offset_s: float
     _stamps: dict[Path, _Stamp] = field(default_factory=dict)
     _server: Server | None = None
+    _listens: Address | None = None  # as the file said at the start
 
     def start(self, guard: Guard) -> None:
         """
@@ -59,7 +60,8 @@ class Site:
             ConfigError: A file is wrong, or the address cannot be had.
         """
         configs, app = self._load()
-        address = self.listen or configs[0].listen
+        self._listens = configs[0].listen
+        address = self.listen or self._listens
         try:
             self._server = Server(address, app, guard)
         except (OSError, OverflowError) as error:
@@ -80,11 +82,13 @@ class Site:
         if self._server is None:
             return
         try:
-            _, app = self._load()
+            configs, app = self._load()
         except ConfigError as error:
             for line in str(error).splitlines():
                 log.error("configuration kept as it was: %s", line)  # noqa: TRY400
             return
+        if self.listen is None and configs[0].listen != self._listens:
+            log.warning("%s is served only after a restart", configs[0].listen)
         before = self._server.app
         for old, new in zip(before.exporters, app.exporters, strict=True):
             new.adopt(old)
