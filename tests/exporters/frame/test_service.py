@@ -16,6 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from exporters.agents import build
+from exporters.service import Part, Site
+from exporters.web_guard import Guard
 from tests.live.servers import HOST, Server, free_port, running, until
 
 COMMAND = [sys.executable, "-m", "generator.cli", "exporter"]
@@ -125,6 +128,27 @@ def test_the_file_is_read_again_when_it_changes_or_on_sighup(tmp_path: Path) -> 
     assert [
         line for line in log.splitlines() if not re.match(r"ts=\S+ level=\w+ caller=\S+ msg=", line)
     ] == []
+
+
+def test_another_address_is_said_to_need_a_restart(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The address stays the one of the start; everything else of the new file is taken."""
+    first, second = free_port(), free_port()
+    path = _file(tmp_path / "agents.yml", "one", listen=f"{HOST}:{first}")
+    site = Site([Part(build, path)], None, 0.5)
+    site.start(Guard(None))
+    try:
+        _file(path, "two", listen=f"{HOST}:{second}")
+        site.reload()
+        page = Server("exporter", first, path).get()
+    finally:
+        site.stop()
+
+    assert 'service="two"' in page
+    assert [r.message for r in caplog.records if "restart" in r.message] == [
+        f"{HOST}:{second} is served only after a restart"
+    ]
 
 
 def test_counts_survive_a_reload(tmp_path: Path) -> None:
