@@ -29,7 +29,13 @@ def generate(catalog: Path, out: Path, *, check: bool, as_json: bool) -> int:
     if as_json:
         _print_json(summary.data(rendered, findings, change))
     else:
-        console.say([*summary.made(rendered), *summary.changed(change, planned=check)])
+        console.say(
+            [
+                *summary.made(rendered),
+                *summary.unheard(rendered),
+                *summary.changed(change, planned=check),
+            ]
+        )
         _say_left_out(rendered)
         _say_findings(findings)
     drifted = check and not (change.empty and not change.edited)

@@ -19,7 +19,7 @@ from alerts.routing_table import RoutedAlert
 from dashboards import render as board_files
 from dashboards.available import filled_in
 from dashboards.board import Board
-from generator import contracts, rules, ruletests
+from generator import compose, contracts, rules, ruletests
 from generator.artifacts import Artifact
 from generator.errors import RenderError
 from generator.model import Catalog, Service
@@ -78,6 +78,7 @@ def render(catalog: Catalog) -> Rendered:
     found = (
         *prometheus.render(catalog),
         *modules.render(catalog),
+        *compose.render(catalog),
         *rules.render(packs, catalog),
         *ruletests.render(packs, catalog),
         *routing.render(catalog, routed, alertmanager),

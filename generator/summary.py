@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from alerts.kit import Severity
+from alerts.routing_table import NOBODY, rows
 from generator.errors import Finding
 from generator.quantities import say_bytes
 from generator.render import Rendered
@@ -103,6 +105,19 @@ def made(rendered: Rendered) -> list[str]:
             f"{say_bytes(estimate.bytes)}{of_limit} kept"
         ),
     ]
+
+
+def unheard(rendered: Rendered) -> list[str]:
+    """Return a line when critical alerts have nobody to go to; none when all are heard."""
+    names = {
+        row.labels["alertname"]
+        for row in rows(rendered.catalog, rendered.routed)
+        if row.labels["severity"] == Severity.CRITICAL.value and row.receivers[-1] == NOBODY
+    }
+    if not names:
+        return []
+    cure = "give their owners a channel or an address (owners, notify)"
+    return [f"  nobody is told of {len(names)} critical alerts: {cure}"]
 
 
 def changed(change: Change, *, planned: bool = False) -> list[str]:

@@ -1,4 +1,4 @@
-"""Render prometheus.yml from the jobs, and the flags that are no part of it."""
+"""Render prometheus.yml from the jobs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from generator.names import (
     BLACKBOX_KIND,
     CADVISOR_KIND,
     PROMETHEUS_DIR,
-    PROMETHEUS_KIND,
 )
 from generator.quantities import write_duration
 from generator.scrape import containers, subjects
@@ -28,27 +27,8 @@ _LEAST_LIMIT = 1000
 
 
 def render(catalog: Catalog) -> tuple[Artifact, ...]:
-    """Return prometheus.yml and, as a compose override, the flags for retention."""
-    found = [Artifact(f"{PROMETHEUS_DIR}/prometheus.yml", dump_yaml(config(catalog), "catalog/"))]
-    servers = catalog.of_kind(PROMETHEUS_KIND)
-    if servers:
-        content = {"services": {server.name: {"command": flags(catalog)} for server in servers}}
-        found.append(Artifact(f"{PROMETHEUS_DIR}/compose.yml", dump_yaml(content, "catalog/")))
-    return tuple(found)
-
-
-def flags(catalog: Catalog) -> list[str]:
-    """Return Prometheus' command line: paths, retention, reload and remote access."""
-    retention = catalog.platform.retention
-    found = [
-        "--config.file=/etc/prometheus/prometheus.yml",
-        "--storage.tsdb.path=/prometheus",
-        f"--storage.tsdb.retention.time={write_duration(retention.metrics)}",
-        "--web.enable-lifecycle",
-    ]
-    if retention.metrics_size:
-        found.insert(3, f"--storage.tsdb.retention.size={retention.metrics_size}B")
-    return found
+    """Return prometheus.yml."""
+    return (Artifact(f"{PROMETHEUS_DIR}/prometheus.yml", dump_yaml(config(catalog), "catalog/")),)
 
 
 def config(catalog: Catalog) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from generator import compose
 from generator.model import Catalog
 from generator.names import BLACKBOX_JOB, EXPORTER_LABEL, SUBJECT_LABELS
 from generator.render import Rendered
@@ -172,13 +173,26 @@ def test_newer_keys_stay_out_of_files_for_older_versions(load: Load) -> None:
 
 
 def test_retention_is_on_the_command_line(platform: Rendered) -> None:
-    """Time and size of the catalog's retention are flags, for they are no part of the file."""
-    flags = prometheus.flags(platform.catalog)
+    """Retention and public address of the catalog are flags, for they are no part of the file."""
+    assert compose.prometheus_flags(platform.catalog) == [
+        "--config.file=/etc/prometheus/prometheus.yml",
+        "--storage.tsdb.path=/prometheus",
+        "--storage.tsdb.retention.time=15d",
+        f"--storage.tsdb.retention.size={platform.catalog.platform.retention.metrics_size}B",
+        "--web.enable-lifecycle",
+        "--web.external-url=http://localhost:10200",
+        "--web.route-prefix=/",
+    ]
 
-    assert "--storage.tsdb.retention.time=15d" in flags
-    size = platform.catalog.platform.retention.metrics_size
-    assert f"--storage.tsdb.retention.size={size}B" in flags
-    assert "--web.enable-lifecycle" in flags
+
+def test_alertmanager_knows_where_people_reach_it(platform: Rendered) -> None:
+    """Links in notifications lead to the catalog's address, whatever the container is called."""
+    assert compose.alertmanager_flags(platform.catalog) == [
+        "--config.file=/etc/alertmanager/alertmanager.yml",
+        "--storage.path=/alertmanager",
+        "--web.external-url=http://localhost:11108",
+        "--web.route-prefix=/",
+    ]
 
 
 @pytest.mark.parametrize(
