@@ -17,6 +17,8 @@ def test_critical_alerts_that_nobody_hears_are_counted(shop: Rendered) -> None:
     critical = {alert.name for alert in shop.routed if alert.severity == "critical"}
     assert summary.unheard(shop) == []
     assert unheard == [
-        f"  nobody is told of {len(critical)} critical alerts: "
-        "give their owners a channel or an address (owners, notify)"
+        (
+            f"  nobody is told of {len(critical)} critical alerts: "
+            "give their owners a channel or an address (owners, notify)"
+        )
     ]
