@@ -21,6 +21,7 @@ from generator.catalog_platform import build_platform
 from generator.catalog_services import Builder, build_tier
 from generator.catalog_watchers import add_watchers
 from generator.checks import Draft, run_checks
+from generator.checks.names import watcher_clashes
 from generator.errors import CatalogError, Finding, Place
 from generator.kinds import LOG_FORMATS, load_kinds
 from generator.model import Catalog, Service, Tier
@@ -151,6 +152,10 @@ class _Loader:
         complete = self.complete and not builder.findings
         levels = tuple(tier for tier, _ in tiers.values())
         catalog = Catalog(built, levels, tuple(services), {})
+        if complete:
+            clashes = tuple(watcher_clashes(catalog, kinds, origin))
+            self.findings.extend(clashes)
+            complete = not clashes
         if complete:
             catalog = add_watchers(catalog, kinds)
         return Draft(_with_kinds(catalog, kinds), kinds, origin, complete)

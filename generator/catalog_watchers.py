@@ -3,14 +3,15 @@ Add what the catalog needs to be watched but does not list, and settle who obser
 
 A catalog of three services says nothing of exporters, yet without them no verdict of theirs would
 ever have a value. So the exporters and probers that its kinds name are added, as services called
-like their kind, in the tier `monitoring`; one that is listed is never added again. Prometheus and
-Alertmanager are always there: without them nothing of this exists.
+like their kind, in the tier `monitoring`; a kind that is listed is never added again. Where an
+exporter can tell of one service only, each of several gets its own, called `<service>-exporter`.
+Prometheus and Alertmanager are always there: without them nothing of this exists.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from generator import catalog_defaults as defaults
@@ -22,19 +23,35 @@ AGENTS = "agents-exporter"
 _ALWAYS = ("prometheus", "alertmanager")
 
 
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """A service that a catalog lacks; without *subjects* it watches all that need its kind."""
+
+    name: str
+    kind: str
+    subjects: tuple[str, ...] = ()
+
+
+def missing_watchers(catalog: Catalog, kinds: Mapping[str, Kind]) -> list[Watcher]:
+    """Return what *catalog* needs and does not list, by kind; a name may be taken already."""
+    present = {service.kind for service in catalog.services}
+    return [
+        watcher
+        for kind in sorted(set(_needed(catalog, kinds)))
+        if kind in kinds and kind not in present
+        for watcher in _of_kind(kind, catalog, kinds)
+    ]
+
+
 def add_watchers(catalog: Catalog, kinds: Mapping[str, Kind]) -> Catalog:
     """Return *catalog* with the watchers it lacks and with `observes` filled in where it is empty."""
-    present = {service.kind for service in catalog.services}
-    names = {service.name for service in catalog.services}
-    missing = [
-        kind
-        for kind in sorted(set(_needed(catalog, kinds)))
-        if kind in kinds and kind not in present and kind not in names
-    ]
     tiers, services = catalog.tiers, catalog.services
+    missing = missing_watchers(catalog, kinds)
     if missing:
         tiers, tier = _watch_tier(catalog)
-        added = [_watcher(kinds[kind], tier, catalog.platform) for kind in missing]
+        added = [
+            _service(watcher, kinds[watcher.kind], tier, catalog.platform) for watcher in missing
+        ]
         services = _in_tier_order((*services, *added), tiers)
     return Catalog(catalog.platform, tiers, _with_subjects(services, kinds), catalog.kinds)
 
@@ -44,6 +61,28 @@ def exporter_of(kind: Kind) -> str:
     if kind.metrics is None or kind.metrics.source != "exporter":
         return ""
     return kind.metrics.exporter
+
+
+def tells_one(kind: Kind, kinds: Mapping[str, Kind]) -> bool:
+    """Whether *kind*'s exporter has one page without names: whoever is asked about, it says the same."""
+    exporter = kinds.get(exporter_of(kind))
+    if kind.metrics is None or exporter is None or exporter.metrics is None:
+        return False
+    return kind.metrics.multi_target is None and not exporter.metrics.honor_labels
+
+
+def _of_kind(kind: str, catalog: Catalog, kinds: Mapping[str, Kind]) -> Iterator[Watcher]:
+    """Yield the watchers of *kind* to add: one, or one per service that it can only tell alone."""
+    needing = [s for s in catalog.services if exporter_of(kinds[s.kind]) == kind]
+    alone = [s.name for s in needing if tells_one(kinds[s.kind], kinds)]
+    if len(alone) < 2:
+        yield Watcher(kind, kind)
+        return
+    together = tuple(service.name for service in needing if service.name not in alone)
+    if together:
+        yield Watcher(kind, kind, together)
+    for name in alone:
+        yield Watcher(f"{name}-exporter", kind, (name,))
 
 
 def _needed(catalog: Catalog, kinds: Mapping[str, Kind]) -> Iterator[str]:
@@ -76,13 +115,13 @@ def _watch_tier(catalog: Catalog) -> tuple[tuple[Tier, ...], Tier]:
     return (*catalog.tiers, made), made
 
 
-def _watcher(kind: Kind, tier: Tier, platform: Platform) -> Service:
-    """Return a service of *kind*, all defaults, called like it."""
+def _service(watcher: Watcher, kind: Kind, tier: Tier, platform: Platform) -> Service:
+    """Return *watcher* as a service of *kind*, all defaults."""
     return Service(
-        name=kind.name,
+        name=watcher.name,
         tier=tier.name,
         kind=kind.name,
-        container=f"{platform.name}-{kind.name}",
+        container=f"{platform.name}-{watcher.name}",
         image="",
         ports=(),
         depends_on=(),
@@ -95,7 +134,7 @@ def _watcher(kind: Kind, tier: Tier, platform: Platform) -> Service:
         slo=None,
         expects_models=(),
         models=(),
-        observes=(),
+        observes=watcher.subjects,
         ollama_port=None,
         gpu=False,
         mode=tier.mode,

@@ -8,7 +8,8 @@ from generator.checks.conflicts import check_containers, check_host_ports, check
 from generator.checks.dependencies import check_cycles, check_profiles
 from generator.checks.draft import Draft
 from generator.checks.models import check_expected_models, check_ollama_ports
-from generator.checks.observers import check_observed, check_observers
+from generator.checks.names import check_reserved
+from generator.checks.observers import check_observed, check_observers, check_shared
 from generator.checks.people import check_never_restart, check_owners, check_timezones
 from generator.checks.promises import (
     check_health_timing,
@@ -21,6 +22,7 @@ from generator.errors import Finding
 
 # Checks that stay right when part of the catalog is missing.
 _ANYTIME = (
+    check_reserved,
     check_cycles,
     check_profiles,
     check_host_ports,
@@ -36,7 +38,13 @@ _ANYTIME = (
     check_secrets,
 )
 # Checks that speak of what is absent.
-_COMPLETE_ONLY = (check_expected_models, check_observed, check_observers, check_never_restart)
+_COMPLETE_ONLY = (
+    check_expected_models,
+    check_observed,
+    check_observers,
+    check_shared,
+    check_never_restart,
+)
 
 __all__ = ["Draft", "run_checks"]
 

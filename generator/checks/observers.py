@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from generator.catalog_watchers import exporter_of
+from generator.catalog_watchers import exporter_of, tells_one
 from generator.checks.draft import Draft
 from generator.errors import Finding
 
@@ -28,6 +28,27 @@ def check_observers(draft: Draft) -> Iterator[Finding]:
                 yield draft.origin.service_finding(
                     service.name, fact, cure, "observes", index, check="observer"
                 )
+
+
+def check_shared(draft: Draft) -> Iterator[Finding]:
+    """Find exporters with one page that watch several: all would be told what is true of one."""
+    kinds, by_name = draft.kinds, draft.catalog.by_name
+    for service in draft.catalog.services:
+        alone = [
+            (index, name)
+            for index, name in enumerate(service.observes)
+            if exporter_of(kinds[by_name[name].kind]) == service.kind
+            and tells_one(kinds[by_name[name].kind], kinds)
+        ]
+        for index, name in alone[1:]:
+            fact = (
+                f"observes {alone[0][1]!r} and {name!r}, but an exporter of kind {service.kind!r} tells of one: "
+                "the other could be dead unseen"
+            )
+            cure = "Give each an exporter of its own."
+            yield draft.origin.service_finding(
+                service.name, fact, cure, "observes", index, check="observer"
+            )
 
 
 def check_observed(draft: Draft) -> Iterator[Finding]:

@@ -59,7 +59,7 @@ PROOFS = (
     Proof(7, "every log label is bounded, every log rule selects a stream that exists", logs.check),
     Proof(8, "every remediation target exists and can be restarted in order", remediation.check),
     Proof(9, "every objective can be held and its alerts can fire", objectives.check),
-    Proof(10, "every service is watched by something", watch.check),
+    Proof(10, "every service is watched, from a page that tells of it alone", watch.check),
     Proof(11, "every alert that is switched off or changed exists", wishes.check),
 )
 

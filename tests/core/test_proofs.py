@@ -455,6 +455,38 @@ def test_proof_10_finds_a_service_that_nobody_watches(
     ]
 
 
+def _watched_by_one(catalog: Catalog, exporter: str) -> Catalog:
+    """Return *catalog* with all databases behind *exporter*, as loading would refuse it."""
+    subjects = tuple(service.name for service in catalog.of_kind("postgres"))
+    moved = tuple(
+        replace(service, observes=subjects if service.name == exporter else ())
+        if service.kind == "postgres-exporter"
+        else service
+        for service in catalog.services
+    )
+    return Catalog(catalog.platform, catalog.tiers, moved, catalog.kinds)
+
+
+def test_proof_10_finds_two_services_on_one_page(load: Callable[..., Catalog]) -> None:
+    """Two databases told from one page are found; with an exporter each, or a page each, they are not."""
+    catalog = load(
+        f1_core="tier: core\nservices:\n  db: {kind: postgres}\n  db2: {kind: postgres}\n"
+        "  cache: {kind: redis}\n  cache2: {kind: redis}\n  llm: {kind: ollama}\n  llm2: {kind: ollama}\n"
+    )
+    planted = _watched_by_one(catalog, "db-exporter")
+
+    assert [f for f in prove(render(catalog)) if f.check == "watch"] == []
+    assert [f for f in prove(render(planted)) if f.check == "watch"] == [
+        Finding(
+            Place("catalog/1-core.yml", 4, 3),
+            "service 'db2' is told from the same page of 'db-exporter:9187' as 'db': "
+            "it could be dead unseen",
+            "Give each an exporter of its own.",
+            "watch",
+        )
+    ]
+
+
 # --- 11: alerts that are switched off
 
 

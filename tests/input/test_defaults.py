@@ -12,6 +12,7 @@ import pytest
 from generator.catalog import load_catalog
 from generator.errors import CatalogError
 from generator.model import Catalog, Links, Port, QuietHours, Retention
+from generator.scrape.jobs import jobs
 
 Folder = Callable[..., Path]
 
@@ -50,6 +51,27 @@ def test_watchers_that_are_listed_are_not_added(folder: Folder) -> None:
     kinds = [service.kind for service in catalog.services]
     assert len(kinds) == len(set(kinds))
     assert catalog.by_name["pg-metrics"].observes == ("db",)
+
+
+def test_what_is_told_alone_gets_an_exporter_of_its_own(folder: Folder) -> None:
+    """Two databases bring two exporters, two Redis one that can be asked about either."""
+    tier = (
+        "tier: t\nservices:\n  db: {kind: postgres}\n  db2: {kind: postgres}\n"
+        "  web: {kind: nginx}\n  cache: {kind: redis}\n  cache2: {kind: redis}\n"
+    )
+    catalog = load_catalog(folder(platform="platform: shop\n", f1_t=tier))
+
+    assert {s.name: (s.kind, s.container, s.observes) for s in catalog.services if s.observes} == {
+        "db-exporter": ("postgres-exporter", "shop-db-exporter", ("db",)),
+        "db2-exporter": ("postgres-exporter", "shop-db2-exporter", ("db2",)),
+        "nginx-exporter": ("nginx-exporter", "shop-nginx-exporter", ("web",)),
+        "redis-exporter": ("redis-exporter", "shop-redis-exporter", ("cache", "cache2")),
+    }
+    (postgres,) = (job for job in jobs(catalog) if job.name == "postgres")
+    assert [(target.service, target.address) for target in postgres.targets] == [
+        ("db", "db-exporter:9187"),
+        ("db2", "db2-exporter:9187"),
+    ]
 
 
 def test_service_of_one_word_has_sane_settings(shop: Catalog) -> None:
