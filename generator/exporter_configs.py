@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from generator.model import Catalog, Service
+from generator.names import tagged
 from generator.probe_targets import docker_address, question, told_dependencies
 
 OLLAMA_EXPORTER = "ollama-exporter"
@@ -23,6 +24,8 @@ _PORTS = {OLLAMA_EXPORTER: 9741, AGENTS_EXPORTER: 9742, HARDWARE_EXPORTER: 9743}
 
 # Seldom enough to cost nothing, often enough for an alert within a quarter of an hour.
 _INFERENCE_INTERVAL = "5m"
+
+_Callers = list[tuple[Service, list[Service]]]
 
 
 def configs(catalog: Catalog) -> dict[str, dict[str, Any]]:
@@ -80,18 +83,18 @@ def _agent(service: Service, catalog: Catalog) -> dict[str, Any]:
 
 def _ollama_targets(catalog: Catalog) -> Iterable[dict[str, Any]]:
     servers = catalog.of_kind(_OLLAMA)
-    callers = _callers(catalog, [server.name for server in servers])
+    callers = _callers(catalog, servers)
     for server in servers:
         if server.port is None:
             continue
-        models = list(dict.fromkeys((*server.models, *_expected(callers[server.name]))))
+        models = list(dict.fromkeys((*server.models, *_expected(server, callers))))
         target = {
             **_subject(server),
             "probe": "http",
             "url": f"http://{server.name}:{server.port}",
             "port": server.port,
         }
-        others = _other_ports(server, callers[server.name])
+        others = _other_ports(server, [c for c, called in callers if server in called])
         if others:
             target["other_ports"] = others
         if models:
@@ -100,21 +103,30 @@ def _ollama_targets(catalog: Catalog) -> Iterable[dict[str, Any]]:
         yield target
 
 
-def _callers(catalog: Catalog, servers: Sequence[str]) -> dict[str, list[Service]]:
-    """Return who uses each of *servers*: what depends on it, or uses Ollama and depends on none."""
-    found: dict[str, list[Service]] = {server: [] for server in servers}
+def _callers(catalog: Catalog, servers: Sequence[Service]) -> _Callers:
+    """
+    Return who uses Ollama, each with the servers that it may mean.
+
+    Those are what it depends on; else those that listen on the port it names; else all.
+    """
+    found: _Callers = []
     for service in catalog.services:
-        needed = [dep.service for dep in service.depends_on if dep.service in found]
-        if not needed and (service.expects_models or service.ollama_port is not None):
-            needed = list(servers)
-        for server in needed:
-            found[server].append(service)
+        needed = {dependency.service for dependency in service.depends_on}
+        called = [server for server in servers if server.name in needed]
+        if not called and (service.expects_models or service.ollama_port is not None):
+            called = [s for s in servers if s.port == service.ollama_port] or list(servers)
+        if called:
+            found.append((service, called))
     return found
 
 
-def _expected(callers: Iterable[Service]) -> Iterable[str]:
-    for caller in callers:
-        yield from caller.expects_models
+def _expected(server: Service, callers: _Callers) -> Iterable[str]:
+    """Yield what callers want of *server* and it does not list, unless another of theirs offers it."""
+    for caller, called in callers:
+        if server not in called:
+            continue
+        offered = {tagged(model) for other in called for model in other.models}
+        yield from (model for model in caller.expects_models if tagged(model) not in offered)
 
 
 def _other_ports(server: Service, callers: Iterable[Service]) -> list[int]:

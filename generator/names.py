@@ -65,6 +65,11 @@ ALERTMANAGER_DIR = "alertmanager"
 WATCHDOG = "Watchdog"
 
 
+def tagged(model: str) -> str:
+    """Return *model* with the tag that Ollama adds when there is none."""
+    return model if ":" in model else f"{model}:latest"
+
+
 def sli_error(window: str) -> str:
     """Return the recorded series of failed share over *window* (`5m`, `1h`, `14d`)."""
     return f"service:sli_error:ratio_rate{window}"

@@ -8,6 +8,7 @@ from generator.catalog_services import OLLAMA
 from generator.checks.draft import Draft
 from generator.errors import Finding
 from generator.model import Catalog, Service
+from generator.names import tagged
 
 _MOST_NAMED = 3
 
@@ -19,9 +20,9 @@ def check_expected_models(draft: Draft) -> Iterator[Finding]:
         if not service.expects_models:
             continue
         servers = _servers_of(service, ollamas)
-        offered = sorted({_tagged(model) for server in servers for model in server.models})
+        offered = sorted({tagged(model) for server in servers for model in server.models})
         for index, model in enumerate(service.expects_models):
-            if _tagged(model) in offered:
+            if tagged(model) in offered:
                 continue
             fact = f"expects the model {model!r}, which no Ollama offers"
             cure = "Add a service of kind 'ollama'."
@@ -60,8 +61,3 @@ def _servers_of(service: Service, ollamas: dict[str, Service]) -> tuple[Service,
     """Return those *ollamas* that *service* depends on; all if it names none."""
     needed = [dependency.service for dependency in service.depends_on]
     return tuple(ollamas[name] for name in needed if name in ollamas) or tuple(ollamas.values())
-
-
-def _tagged(model: str) -> str:
-    """Return *model* with the tag that Ollama adds when there is none."""
-    return model if ":" in model else f"{model}:latest"

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from generator import contracts
+from generator.catalog import load_catalog
 from generator.model import Catalog
 from generator.probe_targets import docker_address, span
 
@@ -163,6 +164,52 @@ def test_reading_and_restarting_go_through_their_own_proxies(catalog: Catalog) -
     ]
     bare = replace(catalog, services=catalog.services[:2])
     assert docker_address(bare, "remediator", hard=True) == "unix:///var/run/docker.sock"
+
+
+LIBRARY = """tier: core
+services:
+  small: {kind: ollama, models: [tinyllama]}
+  large: {kind: ollama, port: 11500, models: ["gpt-oss:latest"]}
+  reader: {kind: http-service, port: 80, expects_models: [gpt-oss]}
+  both: {kind: http-service, port: 80, depends_on: {small: hard, large: soft}, expects_models: [tinyllama, gpt-oss]}
+  caller: {kind: http-service, port: 80, ollama_port: 11500, expects_models: [gpt-oss]}
+"""
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Catalog:
+    """Return a catalog with two Ollama servers that offer one model each."""
+    (tmp_path / "platform.yml").write_text("platform: library\n", encoding="utf-8")
+    (tmp_path / "1-core.yml").write_text(LIBRARY, encoding="utf-8")
+    return load_catalog(tmp_path, "catalog")
+
+
+def test_a_model_is_expected_of_the_server_that_offers_it(library: Catalog) -> None:
+    """Of two Ollama servers neither is asked for the other's model, nor at the other's port."""
+    targets = contracts.contents(library)["exporters/ollama.yml"]["targets"]
+
+    assert [(t["service"], t["expected_models"], t.get("other_ports")) for t in targets] == [
+        ("small", ["tinyllama"], None),
+        ("large", ["gpt-oss:latest"], None),
+    ]
+
+
+def test_a_model_that_nobody_offers_is_expected_of_all_it_may_mean(library: Catalog) -> None:
+    """Servers that list no models are charged with their callers': of the port named, or each."""
+    bare = tuple(replace(s, models=()) if s.kind == "ollama" else s for s in library.services)
+    without = tuple(service for service in bare if service.name != "both")
+    targets = contracts.contents(replace(library, services=without))["exporters/ollama.yml"]
+
+    assert [(t["service"], t["expected_models"]) for t in targets["targets"]] == [
+        ("small", ["gpt-oss"]),
+        ("large", ["gpt-oss"]),
+    ]
+    named = tuple(service for service in without if service.name != "reader")
+    targets = contracts.contents(replace(library, services=named))["exporters/ollama.yml"]
+    assert [(t["service"], t.get("expected_models")) for t in targets["targets"]] == [
+        ("small", None),
+        ("large", ["gpt-oss"]),
+    ]
 
 
 @pytest.mark.parametrize(
