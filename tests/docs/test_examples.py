@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from dashboards.kit import dashboard
 from dashboards.panels import Row
 from generator import rules, ruletests, toolbox
 from generator.catalog import load_catalog
+from generator.errors import CatalogError
 from generator.model import Catalog
 from promtail.kit import Format, Sample
 from promtail.pipeline import SUBJECT_LABELS, stages
@@ -169,19 +171,34 @@ def test_own_kinds_of_the_operator(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_disabled_alert_and_probed_ollama(tmp_path: Path) -> None:
-    """The operator's other snippets load: an alert is left out, Ollama is probed where it listens."""
-    catalog = load(
-        tmp_path,
-        {
-            "platform.yml": block(OPERATOR, "catalog/platform.yml").text,
-            "1-core.yml": block(OPERATOR, "catalog/1-core.yml").text,
-        },
-    )
-    (probe,) = catalog.by_name["llm"].probes
+def test_disabled_alert(tmp_path: Path) -> None:
+    """The operator's platform loads, and the alert that it does not want is left out."""
+    platform = block(OPERATOR, "catalog/platform.yml").text
+    catalog = load(tmp_path, {"platform.yml": platform, "1-core.yml": CORE})
 
     assert list(catalog.platform.disabled_alerts) == ["ProbeSlow"]
-    assert (probe.port, probe.path, probe.body) == (11434, "/", "Ollama is running")
+
+
+def test_spellings_of_ports(tmp_path: Path) -> None:
+    """Of the ports that the operator's page spells, the first two are read and all others refused."""
+    paragraph = re.search(
+        r"^Of Compose's spellings.*?\n\n", OPERATOR.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    assert paragraph is not None
+    spelt = re.findall(r"`(\"?[0-9][^`]*)`", paragraph[0])
+
+    def read(text: str) -> bool:
+        tier = f"tier: core\nservices:\n  db: {{kind: postgres, ports: [{text}]}}\n"
+        try:
+            load(tmp_path, {"platform.yml": "platform: shop\n", "1-core.yml": tier})
+        except CatalogError:
+            return False
+        return True
+
+    assert {text: read(text) for text in spelt} == {
+        '"8080:8000"': True, '"8000"': True, '"127.0.0.1:8080:8000"': False,
+        '"8000-8010"': False, '"8000/udp"': False, "8000": False,
+    }  # fmt: skip
 
 
 def test_every_block_with_a_name_is_used() -> None:
