@@ -59,6 +59,20 @@ _TYPE_WORDS = {
     "boolean": "true or false",
 }
 _ANNOTATIONS = frozenset({"$schema", "$id", "$defs", "title", "description", "examples"})
+# What is read beside annotations, by what the node is. Anything else would be passed over in silence.
+_LIMITS = frozenset({"type", "minimum", "exclusiveMinimum", "maximum"})
+_KEYWORDS: Mapping[str, frozenset[str]] = {
+    "$ref": frozenset({"$ref"}),
+    "anyOf": frozenset({"anyOf"}),
+    "object": frozenset(
+        {"type", "properties", "required", "additionalProperties", "propertyNames"}
+    ),
+    "array": frozenset({"type", "items", "minItems", "maxItems", "uniqueItems"}),
+    "string": frozenset({"type", "pattern", "enum", "maxLength"}),
+    "integer": _LIMITS,
+    "number": _LIMITS,
+    "boolean": frozenset({"type"}),
+}
 _LONGEST_SHOWN = 60
 
 
@@ -120,7 +134,11 @@ class _Compiler:
         return target
 
     def node(self, node: Mapping[str, Any]) -> Check:
-        """Return the check of one schema node."""
+        """Return the check of one schema node. KeyError for a keyword that would be passed over."""
+        form = next((key for key in ("$ref", "anyOf") if key in node), node.get("type", ""))
+        unknown = node.keys() - _KEYWORDS[form] - _ANNOTATIONS
+        if unknown:
+            raise KeyError(*sorted(unknown))
         if "$ref" in node:
             return self.named(node["$ref"].removeprefix("#/$defs/"))
         if "anyOf" in node:
@@ -232,12 +250,14 @@ def _text(node: Mapping[str, Any]) -> Check:
 def _plain(node: Mapping[str, Any]) -> Check:
     """Return the check of a number or boolean."""
     types = _TYPES[node["type"]]
-    low, high = node.get("minimum"), node.get("maximum")
+    low, above, high = (node.get(key) for key in ("minimum", "exclusiveMinimum", "maximum"))
 
     def check(value: Any, path: Path) -> Iterator[Problem]:
         good = type(value) in types
         if good and low is not None:
             good = low <= value
+        if good and above is not None:
+            good = above < value
         if good and high is not None:
             good = value <= high
         if not good:

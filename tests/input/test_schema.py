@@ -13,6 +13,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from generator.kinds import SCHEMA_FILE
 from generator.schema import CATALOG_SCHEMA
 from generator.schema_check import compile_schema
 
@@ -65,6 +66,47 @@ def test_shipped_files_name_their_schema(path: Path) -> None:
     prefix = "# yaml-language-server: $schema="
     assert first.startswith(prefix)
     assert (path.parent / first.removeprefix(prefix)).resolve() == CATALOG_SCHEMA
+
+
+NUMBERS = (float("-inf"), -1e300, -1, -5e-324, -0.0, 0, 5e-324, 0.5, 1, 65535, 1e15, 1.1e15, True)
+
+
+@pytest.mark.parametrize("file", [CATALOG_SCHEMA, SCHEMA_FILE], ids=lambda path: path.name)
+def test_every_keyword_of_the_schemas_is_read(file: Path) -> None:
+    """No part of a shipped schema has a keyword that our check would pass over."""
+    schema = json.loads(file.read_text(encoding="utf-8"))
+
+    for start in schema["$defs"]:
+        compile_schema(schema, start)
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"type": "number", "exclusiveMaximum": 1},
+        {"type": "string", "minLength": 1},
+        {"type": "array", "items": {"type": "string", "format": "date"}},
+        {"type": "object", "minProperties": 1},
+        {"anyOf": [{"type": "string"}, {"type": "number", "multipleOf": 2}]},
+        {"$ref": "#/$defs/other", "minimum": 1},
+    ],
+)
+def test_a_keyword_that_is_not_read_is_refused(node: dict[str, Any]) -> None:
+    """A schema that says more than our check reads does not compile, wherever it says it."""
+    with pytest.raises(KeyError):
+        compile_schema({"$defs": {"start": node, "other": {"type": "number"}}}, "start")
+
+
+@pytest.mark.parametrize("limit", ["minimum", "exclusiveMinimum", "maximum"])
+@pytest.mark.parametrize("kind", ["integer", "number"])
+def test_limits_of_numbers_hold_as_the_public_validator_says(kind: str, limit: str) -> None:
+    """A number at, above or below a limit is accepted exactly where the standard accepts it."""
+    node = {"type": kind, limit: 0}
+    check = compile_schema({"$defs": {"start": node}}, "start")
+    judge = jsonschema.Draft202012Validator(node)
+    tried = [n for n in NUMBERS if kind == "number" or isinstance(n, int)]
+
+    assert [(n, list(check(n, ())) == []) for n in tried] == [(n, judge.is_valid(n)) for n in tried]
 
 
 def test_everything_a_person_can_write_is_described() -> None:
