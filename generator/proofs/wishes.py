@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
 from alerts import packs
+from alerts.kit import Alert
 from alerts.thresholds import is_tunable
 from generator.errors import Finding
 from generator.render import Rendered
 from loki import rules
+
+_PERCENT = re.compile(r"\$value\s*\|\s*humanizePercentage")
 
 
 def check(rendered: Rendered) -> list[Finding]:
@@ -36,7 +40,23 @@ def check(rendered: Rendered) -> list[Finding]:
             for name in platform.thresholds
             if name in names and (name not in ours or not is_tunable(ours[name]))
         ),
+        *(
+            Finding(
+                platform.place,
+                f"alerts.thresholds sets {name!r} to {threshold:g}, but it is a share of 1",
+                "Write 0.9 for 90 %.",
+                "wishes",
+            )
+            for name, threshold in platform.thresholds.items()
+            if threshold >= 1 and name in ours and is_tunable(ours[name]) and _is_share(ours[name])
+        ),
     ]
+
+
+def _is_share(alert: Alert) -> bool:
+    """Whether *alert* compares a share: below 1 as we ship it, and shown in percent."""
+    shown = _PERCENT.search(f"{alert.summary} {alert.description}") is not None
+    return shown and alert.threshold is not None and alert.threshold < 1
 
 
 def _unknown(

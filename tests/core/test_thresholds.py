@@ -55,6 +55,27 @@ def test_proofs_follow_every_tunable_threshold(platform: Rendered) -> None:
     assert (Verdict.PROVEN, "") == (tests.verdict, tests.detail)
 
 
+def test_a_share_of_more_than_all_is_found(platform: Rendered) -> None:
+    """90 for 90 % would never fire: a share from 1 on is named; below 1, or seconds, are accepted."""
+    catalog = platform.catalog
+    wanted = {
+        "ContainerMemoryNearLimit": 90, "HostMemoryLow": 1.0, "ContainerCpuThrottled": 0.999,
+        "ProbePhaseSlow": 3,
+    }  # fmt: skip
+    wished = replace(catalog.platform, thresholds=MappingProxyType(wanted))
+    found = prove(render(replace(catalog, platform=wished)))
+
+    assert found == [
+        Finding(
+            catalog.platform.place,
+            f"alerts.thresholds sets {name!r} to {shown}, but it is a share of 1",
+            "Write 0.9 for 90 %.",
+            "wishes",
+        )
+        for name, shown in (("ContainerMemoryNearLimit", "90"), ("HostMemoryLow", "1"))
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "fact", "cure"),
     [
