@@ -266,9 +266,13 @@ EXCLUSIVE_LOCK = Alert(
 LOCKS_NEAR_LIMIT = Alert(
     name="PostgresLocksNearLimit",
     severity=Severity.WARNING,
-    # 64 is the default of max_locks_per_transaction; the table holds that many per connection.
+    # The table holds max_locks_per_transaction for each connection.
     expr="""sum by (service) (last_over_time(pg_locks_count[3m]))
-/ (64 * max by (service) (last_over_time(pg_settings_max_connections[3m])))""",
+/
+(
+  max by (service) (last_over_time(pg_settings_max_locks_per_transaction[3m]))
+  * max by (service) (last_over_time(pg_settings_max_connections[3m]))
+)""",
     threshold=0.5,
     hold=timedelta(minutes=5),
     family="postgres-locks",
@@ -277,13 +281,15 @@ LOCKS_NEAR_LIMIT = Alert(
     description="""The shared lock table of {{ $labels.service }} is {{ $value | humanizePercentage }}
         full. When it is full, statements end with "out of shared memory".""",
     fires={
-        'pg_locks_count{datname="app",mode="accesssharelock"}': "3000",
-        'pg_locks_count{datname="app",mode="rowexclusivelock"}': "320",
+        'pg_locks_count{datname="app",mode="accesssharelock"}': "12000",
+        'pg_locks_count{datname="app",mode="rowexclusivelock"}': "1280",
+        "pg_settings_max_locks_per_transaction": "256",
         "pg_settings_max_connections": "100",
     },
     quiet={
-        'pg_locks_count{datname="app",mode="accesssharelock"}': "2700",
-        'pg_locks_count{datname="app",mode="rowexclusivelock"}': "320",
+        'pg_locks_count{datname="app",mode="accesssharelock"}': "10800",
+        'pg_locks_count{datname="app",mode="rowexclusivelock"}': "1280",
+        "pg_settings_max_locks_per_transaction": "256",
         "pg_settings_max_connections": "100",
     },
     value=0.51875,
@@ -390,10 +396,15 @@ ARCHIVE = Alert(
 )
 
 # "PostgreSQL ran, empty": the server answers, but no user table has ever been seen for ten minutes.
+# No page: tables are seen in the exporter's own database only, and nothing it exports says which
+# one that is. With a DSN that names the maintenance database every server looks empty.
 EMPTY = Alert(
     name="PostgresEmpty",
-    severity=Severity.CRITICAL,
-    expr="max by (service) (last_over_time(pg_up[3m]))",
+    severity=Severity.WARNING,
+    # Not pg_up: exporters before 0.12 answer without ever looking at tables.
+    expr="""max by (service) (
+  last_over_time(pg_scrape_collector_success{collector=~"(stat_)?user_tables"}[3m])
+)""",
     op="==",
     threshold=1,
     where="""unless on (service)
@@ -401,15 +412,16 @@ EMPTY = Alert(
     hold=timedelta(minutes=5),
     family="postgres-schema",
     board=BOARD,
-    summary="{{ $labels.service }} runs without a single table",
+    summary="{{ $labels.service }} runs without a single table, as far as its exporter sees",
     description="""{{ $labels.service }} answers, but the database that the exporter is connected to
-        has no user tables: the schema was never created, or the volume is a new one.""",
+        has no user tables: the schema was never created, the volume is a new one, or the exporter's
+        DSN names another database than the application's.""",
     fires={
-        "pg_up": "1",
+        'pg_scrape_collector_success{collector="stat_user_tables"}': "1",
         'pg_stat_user_tables_n_live_tup{datname="app",schemaname="public",relname="users"}': "none",
     },
     quiet={
-        "pg_up": "1",
+        'pg_scrape_collector_success{collector="stat_user_tables"}': "1",
         'pg_stat_user_tables_n_live_tup{datname="app",schemaname="public",relname="users"}': "5",
     },
     value=1,

@@ -4,8 +4,9 @@ Error budgets: how fast each service with an objective burns what it may fail.
 Multi-window, multi-burn-rate (Google SRE Workbook, "Alerting on SLOs"), scaled to the
 catalog's `slo_window`: a rate is the share of the budget that may go in the long window.
 Every pair of windows is an alert of its own, so that its name says which one fired. The error
-ratio of a window comes from request counters weighted by traffic where there is enough of it,
-else from the verdict: a service nobody calls is judged by whether it answers.
+ratio of a window is the worse of two: failed requests weighted by traffic, where there is enough
+of it, and time in which the verdict was bad. A service that is down counts no requests, neither
+good nor failed, so its counters alone would know of no outage; one nobody calls has the verdict.
 
 Compared with sloth, pyrra and the Workbook: no `or` of two windows in one rule, no average of
 ratios, no floats like 0.9990000000000001 (budgets are exact decimals from the catalog), no
@@ -147,16 +148,19 @@ def pack(catalog: Catalog) -> Pack:
 
 
 def _error_ratio(window: timedelta, counters_of: str) -> Record:
-    """Share of failed requests, weighted by traffic; without traffic the share of time unhealthy."""
+    """Share of failed requests, weighted by traffic, or of time unhealthy, whichever is larger."""
     text = write_duration(window)
     name = sli_error(text)
     verdict = f"1 - avg by (service) (avg_over_time({HEALTHY}[{text}]))"
     expr = verdict
     if counters_of:
         expr = (
-            f"avg_over_time({REQUEST_ERRORS}[{text}])\n"
-            f"/ (avg_over_time({REQUESTS}[{text}]) >= {MIN_RATE})\n"
-            f"or on (service) {verdict}"
+            f"max by (service) (\n"
+            f"  avg_over_time({REQUEST_ERRORS}[{text}])\n"
+            f"  / (avg_over_time({REQUESTS}[{text}]) >= {MIN_RATE})\n"
+            # `or` drops a series of the same labels: the label keeps both for max.
+            f'  or label_replace({verdict}, "by", "verdict", "", "")\n'
+            ")"
         )
     inputs = {
         f'{HEALTHY}{{service="idle"}}': "0",
@@ -169,10 +173,15 @@ def _error_ratio(window: timedelta, counters_of: str) -> Record:
         # Raw counters: the pack's own rules would record the others a second time.
         inputs |= {
             f'{HEALTHY}{{service="busy"}}': "1",
+            # Unhealthy, and not one of the requests that it counted failed.
+            f'{HEALTHY}{{service="sick"}}': "0",
+            f'{SLO_BUDGET}{{service="sick",tier="t"}}': "0.01",
+            **requests.sample_counters("sick", counters_of, succeeded="90/m", failed="0/m"),
             **requests.sample_counters("busy", counters_of, succeeded="90/m", failed="30/m"),
             **requests.sample_counters("idle", counters_of, succeeded="0/m", failed="2/m"),
         }
         expect[f'{name}{{service="busy",tier="t"}}'] = 0.25
+        expect[f'{name}{{service="sick",tier="t"}}'] = 1.0
     expr = f"({expr})\n* on (service) group_left (tier) ({SLO_BUDGET} * 0 + 1)"
     # A test of 14 days at 30 s would be 40,000 evaluations of a constant: look after ten minutes.
     return Record(name=name, expr=expr, inputs=inputs, expect=expect, at=timedelta(minutes=10))

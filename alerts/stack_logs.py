@@ -231,14 +231,25 @@ SILENT = Alert(
     op="<",
     # One line per hundred seconds; a platform of any size logs more than that.
     threshold=0.01,
+    # The window fills after a start: before that, silence says nothing yet.
+    where="""and on (service) (
+  time() - max by (service) (last_over_time(process_start_time_seconds{kind="promtail"}[3m])) > 900
+)""",
     hold=timedelta(minutes=10),
     family="stack-logs-agent",
     board=BOARD,
-    summary="{{ $labels.service }} has sent no log lines for half an hour",
+    summary="{{ $labels.service }} has sent next to no log lines for 25 minutes",
     description="""{{ $labels.service }} runs and sends nothing to Loki. Log panels stay empty and LogQL
         alerts cannot fire.""",
-    fires={'promtail_sent_entries_total{host="loki:3100"}': "0.0092/s"},
-    quiet={'promtail_sent_entries_total{host="loki:3100"}': "0.0108/s"},
+    fires={
+        'promtail_sent_entries_total{host="loki:3100"}': "0.0092/s",
+        'process_start_time_seconds{kind="promtail"}': "now-90000",
+    },
+    quiet={
+        'promtail_sent_entries_total{host="loki:3100"}': "0.0108/s",
+        'process_start_time_seconds{kind="promtail"}': "now-90000",
+    },
+    value=0.0092,
 )
 
 RELOAD = _counted(

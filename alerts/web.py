@@ -93,10 +93,15 @@ def _latency(source: Source) -> Alert:
 
 
 def _dropped(source: Source) -> Alert:
-    """Return the alert on requests that stay away, proven with *source*."""
+    """
+    Return the alert on requests that stay away, proven with *source*.
+
+    Every evening and every batch that ends looks like this, so it is a hint beside other alerts and
+    disturbs nobody. Traffic that stops altogether is TrafficStopped.
+    """
     return Alert(
         name="WebRequestRateDropped",
-        severity=Severity.WARNING,
+        severity=Severity.INFO,
         expr=f"{RATE}\n/ (avg_over_time({RATE}[1h] offset 1h) > 0.5)",
         op="<",
         threshold=0.2,

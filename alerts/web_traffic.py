@@ -4,15 +4,17 @@ Requests, errors and latency of web applications, recorded under one name each.
 Every application counts its requests in its own way; a source says how. The rules of the pack
 `web` read only what is recorded here, so a further application is one more source. Windows are
 ten minutes: long enough for the little traffic of one platform. (Objectives have their own
-series, `alerts.requests`: fewer sources, and a zero where there are no errors.)
+series, `alerts.requests`: fewer sources, and a zero where there are no errors.) Health probes and
+scrapes are left out, or the least traffic that a rule asks for would always be there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from alerts.kit import Record, number
+from alerts.requests import PROBED
 from generator.model import Catalog
 
 RATE = "service:web_requests:rate10m"
@@ -27,7 +29,9 @@ class Source:
 
     *failed* is what is appended to *errors* to select failures; *labels* are those of a test
     series, with `%s` for the status. *latency* is a histogram in seconds with buckets beyond the
-    threshold of WebLatencyHigh, empty where there is none.
+    threshold of WebLatencyHigh, empty where there is none. *without* is the matcher, as in
+    `alerts.requests`, that leaves out probes and scrapes, *probe* such labels of a test series;
+    the histogram has that label too unless *labelled* is False.
     """
 
     kind: str
@@ -36,6 +40,9 @@ class Source:
     failed: str
     labels: str
     latency: str = ""
+    without: str = ""
+    probe: str = ""
+    labelled: bool = True
 
 
 # Flowise's buckets end at half a second, so its latency could never reach the threshold.
@@ -47,6 +54,10 @@ SOURCES = (
         ', status=~"5.."',
         'handler="/chat",method="POST",status="%s"',
         "http_request_duration_highr_seconds",
+        f', handler!~"{PROBED}"',
+        'handler="/health",method="GET",status="%s"',
+        # One histogram of all requests; the one by handler ends at a second.
+        labelled=False,
     ),
     Source(
         "fastapi",
@@ -55,6 +66,8 @@ SOURCES = (
         ', status_code=~"5.."',
         'endpoint="/chat",method="POST",status_code="%s"',
         "jarvis_latency_seconds",
+        f', endpoint!~"{PROBED}"',
+        'endpoint="/api/v1/health/",method="GET",status_code="%s"',
     ),
     Source(
         "fastapi",
@@ -63,6 +76,8 @@ SOURCES = (
         ', status=~"5.."',
         'endpoint="/chat",method="POST",status="%s"',
         "sutazai_api_request_duration_seconds",
+        f', endpoint!~"{PROBED}"',
+        'endpoint="/api/v1/health/",method="GET",status="%s"',
     ),
     Source(
         "n8n",
@@ -71,6 +86,8 @@ SOURCES = (
         ', status_code=~"5.."',
         'method="GET",path="/rest",status_code="%s"',
         "n8n_http_request_duration_seconds",
+        ', path!~"/metrics|/healthz(/.*)?"',
+        'method="GET",path="/healthz/readiness",status_code="%s"',
     ),
     Source(
         "flowise",
@@ -78,6 +95,8 @@ SOURCES = (
         "http_request_duration_ms_count",
         ', code=~"5.."',
         'app="FlowiseAI",method="POST",route="/",code="%s"',
+        without=', route!~"/api/v1/(metrics|ping)"',
+        probe='app="FlowiseAI",method="GET",route="/api/v1/ping",code="%s"',
     ),
     Source(
         "ollama-integration",
@@ -115,13 +134,13 @@ def _record(
     name: str,
     found: tuple[Source, ...],
     expression: Callable[[Source], str],
-    samples: Callable[[Source], Mapping[str, str]],
+    samples: Callable[[Source], dict[str, str]],
     value: float,
 ) -> Record:
     """Return a rule over all sources, proven with one service per source that has *value*."""
     inputs, expect = {}, {}
     for place, source in enumerate(found):
-        for series, notation in samples(source).items():
+        for series, notation in (samples(source) | _probes(source)).items():
             inputs[series.replace("{", f'{{service="s{place}",', 1)] = notation
         expect[f'{name}{{service="s{place}"}}'] = value
     return Record(
@@ -138,17 +157,20 @@ def _selected(source: Source, metric: str, extra: str = "") -> str:
 
 def _rate(source: Source) -> str:
     """Requests per second. A counter that stands still leaves the word to the next source."""
-    every = f"sum by (service) (rate({_selected(source, source.requests)}[10m]))"
+    every = f"sum by (service) (rate({_selected(source, source.requests, source.without)}[10m]))"
     return f"({every} > 0)"
 
 
 def _ratio(source: Source) -> str:
-    bad = f"sum by (service) (rate({_selected(source, source.errors, source.failed)}[10m]))"
+    failed = _selected(source, source.errors, source.failed + source.without)
+    bad = f"sum by (service) (rate({failed}[10m]))"
     return f"{bad}\n/ {_rate(source)}"
 
 
 def _p95(source: Source) -> str:
-    buckets = f"sum by (service, le) (rate({_selected(source, source.latency + '_bucket')}[10m]))"
+    timed = source.without if source.labelled else ""
+    bucket = _selected(source, f"{source.latency}_bucket", timed)
+    buckets = f"sum by (service, le) (rate({bucket}[10m]))"
     return f"(histogram_quantile(0.95, {buckets}) >= 0)"
 
 
@@ -162,6 +184,22 @@ def answered(source: Source, good: float, bad: float) -> dict[str, str]:
         f'{source.requests}{{kind="{source.kind}",{source.labels % status}}}': f"{number(rate)}/m"
         for status, rate in (("200", good), ("500", bad))
     }
+
+
+def _probes(source: Source) -> dict[str, str]:
+    """Return samples of probes and scrapes, good and failed and fast, which count as nothing."""
+    if not source.without:
+        return {}
+    found = {
+        f'{source.requests}{{kind="{source.kind}",{source.probe % status}}}': "6000/m"
+        for status in ("200", "500")
+    }
+    if source.latency and source.labelled:
+        labels = source.probe.rpartition(",")[0]
+        for bound in ("5", "7.5", "+Inf"):
+            series = f'{source.latency}_bucket{{kind="{source.kind}",{labels},le="{bound}"}}'
+            found[series] = "600/s"
+    return found
 
 
 def took(source: Source, below: str, every: str) -> dict[str, str]:

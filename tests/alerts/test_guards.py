@@ -143,7 +143,10 @@ CASES = (
         "a database that does not answer is down, not empty",
         "postgres",
         "PostgresEmpty",
-        {'pg_up{service="s"}': "0x360"},
+        {
+            'pg_up{service="s"}': "0x360",
+            'pg_scrape_collector_success{service="s",collector="stat_user_tables"}': "0x360",
+        },
     ),
     Case(
         "a job that rolls back twice an hour is no trend",
