@@ -107,16 +107,14 @@ class FeaturesCollector:
         asks = {s: self._ask(s, until) for s in self._rounds.servers if self._due(s, now)}
         for server, (metrics, status) in asks.items():
             native, cloud = metrics.outcome(until), status.outcome(until)
-            answered = self._rounds.outcome(server, "version", deadline).reason is None
-            if answered:
-                self._known[server] = _Features(now, native.reason is None, cloud.value)
-            else:
-                self._known.pop(server, None)
+            self._known[server] = _Features(now, native.reason is None, cloud.value)
         for server in self._rounds.servers:
-            known = self._known.get(server)
-            native_now = float(known is not None and known.native)
-            page.add(server.labels, "ollama_native_metrics_available", native_now)
-            if known is not None and known.cloud is not None:
+            if self._rounds.outcome(server, "version", deadline).reason is not None:
+                self._known.pop(server, None)  # a server that is down has not lost its metrics
+                continue
+            known = self._known[server]
+            page.add(server.labels, "ollama_native_metrics_available", float(known.native))
+            if known.cloud is not None:
                 page.add(server.labels, "ollama_cloud_enabled", float(known.cloud))
         yield from page
 

@@ -242,6 +242,6 @@ def _date(text: str | None) -> float | None:
     """Return a Date header as Unix time; without one, or with nonsense, None."""
     if text is None:
         return None
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, OverflowError, TypeError):  # a zone can be too far
         return parsedate_to_datetime(text).timestamp()
     return None

@@ -86,6 +86,11 @@ def test_a_hanging_ps_hides_nothing_else() -> None:
     }
 
 
+# No time has such a zone: it overflows, where other nonsense is a wrong value.
+HOSTILE_DATE = (
+    b"HTTP/1.1 200 OK\r\nDate: Sat, 01 Aug 2026 10:00:00 +99999999999999999999\r\n"
+    b"Connection: close\r\n\r\n%b"
+)
 BROKEN = {
     "hang": (faults.hang, "timeout"),
     "drip": (faults.drip, "timeout"),
@@ -113,6 +118,7 @@ BROKEN = {
     "deep": (faults.garbage(b'{"models":' + b"[" * 100_000), "body"),
     "not-utf8": (faults.garbage(b'{"models":[{"name":"\xff\xfe"}]}'), "body"),
     "gzip": (faults.garbage(b"\x1f\x8b", Content_Encoding="gzip"), "protocol"),
+    "date": (faults.raw(HOSTILE_DATE % b"{}"), "body"),
     "ssh": (faults.raw(b"SSH-2.0-OpenSSH_9.2p1\r\n"), "protocol"),
 }
 
@@ -309,6 +315,32 @@ def test_native_metrics_and_cloud_are_told() -> None:
         "ollama_cloud_enabled": 0,
     }
     assert only(samples(metrics, service="old"), *wanted) == {"ollama_native_metrics_available": 0}
+
+
+def test_features_of_a_silent_server_are_not_known() -> None:
+    """Once a server stops answering, nothing is said of its native metrics; back again, all is."""
+    have = Fake(native=True)
+    with running_fake(have), exporter_of(target(have.url)) as exporter:
+        told = [only(scrape(exporter), "ollama_native", "ollama_cloud")]
+        have.faults = {"/api/version": faults.close}
+        told.append(only(scrape(exporter), "ollama_native", "ollama_cloud"))
+        have.faults = {}
+        told.append(only(scrape(exporter), "ollama_native", "ollama_cloud"))
+
+    known = {"ollama_native_metrics_available": 1, "ollama_cloud_enabled": 1}
+    assert told == [known, {}, known]
+
+
+def test_a_date_that_overflows_is_no_fault() -> None:
+    """A right answer with a Date that no clock can show is as good as one without a Date."""
+    have = Fake(faults={"/api/version": faults.raw(HOSTILE_DATE % b'{"version":"1"}')})
+    with running_fake(have), exporter_of(target(have.url)) as exporter:
+        found = scrape(exporter)
+
+    assert only(found, "ollama_up", "ollama_build") == {
+        "ollama_up": 1,
+        "ollama_build_info{version=1}": 1,
+    }
 
 
 def test_thousands_of_models_are_counted_and_a_bounded_number_listed() -> None:
