@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from typing import cast
 
 from hypothesis import example, given
@@ -75,3 +76,28 @@ def test_how_an_answer_is_cut_into_packets_changes_nothing(cuts: list[int]) -> N
         found.append((reply.status, reply.body, reason))
 
     assert found == [(200, GOOD, None)] * 2
+
+
+def _seconds(blanks: int) -> float:
+    """Return the least time that reading a head with *blanks* takes, as value and as line."""
+    head = b"HTTP/1.1 200 OK\r\nX:%b.\r\n%b\r\nContent-Length: 21\r\n\r\n"
+    piece = head % (b" " * (blanks // 2), b"\t" * (blanks // 2)) + GOOD
+    times = []
+    for _ in range(5):
+        started = time.perf_counter()
+        reply, reason = _read([piece])
+        times.append(time.perf_counter() - started)
+        assert (reason, reply.body) == (None, GOOD)
+    return min(times)
+
+
+def test_a_head_full_of_blanks_costs_no_more_than_its_length() -> None:
+    """Eight times the blanks cost at most some sixteen times the time, not sixty-four."""
+    assert _seconds(16_000) < 16 * _seconds(2_000)
+
+
+def test_headers_are_names_colons_and_trimmed_values() -> None:
+    """Blanks around a value are not of it; folded, nameless and colonless lines are no headers."""
+    head = b"HTTP/1.1 200 OK\r\nA: \t x y \t\r\nb:z\nC:\r\n : n\r\n folded: 1\r\nno colon\r\nD E: 1\r\nT: 1:2\r\n\r\n"
+
+    assert _read([head])[0].headers == {b"a": b"x y", b"b": b"z", b"c": b"", b"t": b"1:2"}
