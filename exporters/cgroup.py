@@ -96,14 +96,14 @@ def _walk(folder: Path, depth: int) -> Iterator[tuple[str, Path]]:
 def _read_2(folder: Path) -> Usage:
     cpu = _table(_text(folder / "cpu.stat"))
     memory = _number(_text(folder / "memory.current"))
-    inactive = _table(_text(folder / "memory.stat")).get("inactive_file", 0)
+    inactive = _table(_text(folder / "memory.stat")).get("inactive_file")
     pressure = {name: _waited(_text(folder / f"{name}.pressure")) for name in RESOURCES}
     return Usage(
         user_s=_seconds(cpu.get("user_usec"), 1e6),
         system_s=_seconds(cpu.get("system_usec"), 1e6),
         throttled_s=_seconds(cpu.get("throttled_usec"), 1e6),
         memory_bytes=memory,
-        working_set_bytes=None if memory is None else max(0, memory - inactive),
+        working_set_bytes=_working_set(memory, inactive),
         limit_bytes=_number(_text(folder / "memory.max")),  # "max" is no number
         oom_kills=_table(_text(folder / "memory.events")).get("oom_kill"),
         waiting_s={name: value for name, value in pressure.items() if value is not None},
@@ -116,17 +116,22 @@ def _read_1(root: Path, group: Path) -> Usage:
     held = _table(_text(_controller(root, "cpu") / group / "cpu.stat"))
     folder = root / "memory" / group
     memory = _number(_text(folder / "memory.usage_in_bytes"))
-    inactive = _table(_text(folder / "memory.stat")).get("total_inactive_file", 0)
+    inactive = _table(_text(folder / "memory.stat")).get("total_inactive_file")
     limit = _number(_text(folder / "memory.limit_in_bytes"))
     return Usage(
         user_s=_seconds(time.get("user"), _TICKS_PER_S),
         system_s=_seconds(time.get("system"), _TICKS_PER_S),
         throttled_s=_seconds(held.get("throttled_time"), 1e9),
         memory_bytes=memory,
-        working_set_bytes=None if memory is None else max(0, memory - inactive),
+        working_set_bytes=_working_set(memory, inactive),
         limit_bytes=None if limit is None or limit >= _NO_LIMIT else limit,
         oom_kills=_table(_text(folder / "memory.oom_control")).get("oom_kill"),
     )
+
+
+def _working_set(memory: int | None, inactive: int | None) -> int | None:
+    """Return what of *memory* is in use; unknown where either was not read."""
+    return None if memory is None or inactive is None else max(0, memory - inactive)
 
 
 def _controller(root: Path, name: str) -> Path:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,6 +91,28 @@ def test_a_group_that_was_deleted_has_no_figures(tmp_path: Path) -> None:
     groups = cgroup.find(root)
     shutil.rmtree(root / groups[A])
     assert (None, True) == (cgroup.read(root, groups[A]), cgroup.read(root, groups[B]) is not None)
+
+
+@pytest.mark.parametrize("root", [V2, V1])
+def test_without_memory_stat_there_is_no_working_set(
+    monkeypatch: pytest.MonkeyPatch, root: Path
+) -> None:
+    """A group deleted while reading (ENODEV): usage that was read stays, the working set is not guessed."""
+    group = cgroup.find(root)[A]
+    whole = cgroup.read(root, group)
+    assert whole is not None
+    opened = Path.open
+
+    class Gone(io.StringIO):
+        def read(self, *_: object) -> str:
+            raise OSError(errno.ENODEV, "No such device")
+
+    def opener(path: Path, *args: Any, **options: Any) -> Any:
+        return Gone() if path.name == "memory.stat" else opened(path, *args, **options)
+
+    monkeypatch.setattr(Path, "open", opener)
+    expected = Usage(**{**_fields(whole), "working_set_bytes": None})  # type: ignore[arg-type]
+    assert expected == cgroup.read(root, group)
 
 
 @pytest.mark.parametrize(
