@@ -23,7 +23,9 @@ from exporters.hardware_metrics import Sample, emit
 from exporters.hardware_names import Names
 from exporters.worker import ScrapeError
 
-CGROUP = "cgroup"  # no control groups are mounted
+CGROUP = (
+    "cgroup"  # no control groups are mounted, or those of running containers are not among them
+)
 DOCKER = "docker"  # Docker did not say which container is which
 
 # All of the subject's labels are given and empty: else Prometheus would put the exporter's own there.
@@ -60,6 +62,11 @@ class ContainerCollector:
             if usage is not None
             for sample in samples(target, usage)
         )
+        if not problem:
+            unseen, problem = self._names.unseen(groups, deadline)
+            # A container may have been started since the groups were listed.
+            if unseen and not unseen <= cgroup.find(self._root).keys():
+                raise ScrapeError(CGROUP, f"{len(unseen)} running containers have no control group")
         if problem:
             raise ScrapeError(DOCKER, problem)
 

@@ -10,6 +10,7 @@ are already known keep their names.
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import math
 import socket
@@ -22,10 +23,11 @@ from urllib.parse import quote
 from exporters.config import Docker, Target
 from exporters.deadline import Deadline
 
-_TIMEOUT_S = 5.0  # of the call; a scrape waits less, see `lookup`
+_TIMEOUT_S = 5.0  # of the whole call; a scrape waits less, see `lookup`
 _LONGEST_WAIT_S = 1.0
 _RENAMED_AFTER_S = 60.0  # a name can change while the id stays
 _MAX_BODY = 16 << 20
+_WITH_PROCESSES = ("running", "paused")
 
 
 class NamesError(Exception):
@@ -33,36 +35,99 @@ class NamesError(Exception):
 
 
 class _Connection(http.client.HTTPConnection):
-    """HTTP over tcp://host:port or unix:///path."""
+    """HTTP over tcp://host:port or unix:///path, all of it within one deadline."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, deadline: Deadline) -> None:
         scheme, _, self._place = url.partition("://")
         self._unix = scheme == "unix"
-        super().__init__("docker" if self._unix else self._place, timeout=_TIMEOUT_S)
+        self._deadline = deadline
+        super().__init__("docker" if self._unix else self._place)
 
     def connect(self) -> None:
         """Open the socket."""
-        if not self._unix:
-            super().connect()
-            return
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(_TIMEOUT_S)
-        self.sock.connect(self._place)
+        self.sock: Any = _Timed(self._open(), self._deadline)  # what http.client uses of one
+
+    def _open(self) -> socket.socket:
+        if self._unix:
+            return _connected(socket.AF_UNIX, self._place, self._deadline)
+        trouble = OSError("the name has no address")
+        found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        for family, _, _, _, address in found:
+            try:
+                return _connected(family, address, self._deadline)
+            except OSError as error:
+                trouble = error
+        raise trouble
 
 
-def fetch_containers(docker: Docker) -> Any:
+def _connected(family: int, address: Any, deadline: Deadline) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(_left(deadline))
+        sock.connect(address)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+class _Timed:
+    """A socket, as far as http.client uses it, with the deadline in every wait."""
+
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        self._sock = sock
+        self._deadline = deadline
+
+    def sendall(self, data: bytes) -> None:
+        self._sock.settimeout(_left(self._deadline))
+        self._sock.sendall(data)
+
+    def makefile(self, mode: str) -> io.BufferedReader:  # noqa: ARG002 - always "rb"
+        return io.BufferedReader(_Reader(self._sock, self._deadline))
+
+    def close(self) -> None:
+        self._sock.close()  # in truth when the last reader is closed
+
+
+class _Reader(io.RawIOBase):
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        super().__init__()
+        self._sock = sock
+        self._file = sock.makefile("rb", buffering=0)
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(_left(self._deadline))
+        return self._file.readinto(buffer)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _left(deadline: Deadline) -> float:
+    """Return the seconds left; TimeoutError where nothing is, since 0 would mean no waiting."""
+    if deadline.expired():
+        raise TimeoutError("timed out")
+    return max(0.001, deadline.remaining())
+
+
+def fetch_containers(docker: Docker, deadline: Deadline) -> Any:
     """
-    Return Docker's list of the running containers of the project.
+    Return Docker's list of the running containers of the project, by *deadline*.
 
     Raises:
-        NamesError: Docker could not be asked, or did not answer with JSON.
+        NamesError: Docker could not be asked, or did not answer with JSON in time.
     """
     filters = json.dumps({"label": [f"com.docker.compose.project={docker.project}"]})
-    connection = _Connection(docker.url)
+    connection = _Connection(docker.url, deadline)
     try:
         connection.request("GET", f"/containers/json?filters={quote(filters)}")
-        response = connection.getresponse()
-        body = response.read(_MAX_BODY)
+        with connection.getresponse() as response:
+            body = response.read(_MAX_BODY)
         if response.status != http.client.OK:
             raise NamesError(f"{docker.url} answers {response.status}")
         return json.loads(body)
@@ -95,6 +160,17 @@ def parse_containers(payload: Any) -> dict[str, str]:
     return found
 
 
+def at_work(payload: Any) -> frozenset[str]:
+    """
+    Return the ids of the containers in *payload* whose processes exist.
+
+    Docker lists a container that waits to be started again among the running ones.
+    """
+    return frozenset(
+        str(entry["Id"]) for entry in payload if entry.get("State", "running") in _WITH_PROCESSES
+    )
+
+
 class Names:
     """The targets by container id, remembered between scrapes; several collectors may ask."""
 
@@ -102,6 +178,7 @@ class Names:
         self._targets = {target.container: target for target in targets}
         self._docker = docker
         self._names: Mapping[str, str] = {}
+        self._at_work: frozenset[str] = frozenset()
         self._asked_for: frozenset[str] = frozenset()
         self._asked_at = -math.inf
         self._error = "no Docker is configured" if docker is None else ""
@@ -132,6 +209,27 @@ class Names:
             return found, ""
         return found, self._error or "Docker has not answered yet"
 
+    def unseen(self, ids: Collection[str], deadline: Deadline) -> tuple[frozenset[str], str]:
+        """
+        Return the ids of targets' containers that run and are none of *ids*, and what is wrong.
+
+        What was learned earlier may have ended since, so that Docker is asked before a container
+        is said to be unseen; and always when there are no *ids* at all. With an empty text all is known.
+        """
+        if not self._targets or (ids and not self._running() - set(ids)):
+            return frozenset(), ""
+        began = time.monotonic()
+        thread = self._refresh(frozenset(ids))
+        if thread is not None:
+            thread.join(min(_LONGEST_WAIT_S, deadline.remaining() / 2))
+        if self._asked_at < began:
+            return frozenset(), self._error or "Docker has not answered yet"
+        return self._running() - set(ids), ""
+
+    def _running(self) -> frozenset[str]:
+        names = self._names
+        return frozenset(name for name in self._at_work if names.get(name) in self._targets)
+
     def _refresh(self, wanted: frozenset[str]) -> threading.Thread | None:
         """Ask Docker, unless that is being done; return the thread that asks."""
         with self._lock:
@@ -143,7 +241,9 @@ class Names:
 
     def _ask(self, docker: Docker, wanted: frozenset[str]) -> None:
         try:
-            self._names = parse_containers(fetch_containers(docker))
+            payload = fetch_containers(docker, Deadline.after(_TIMEOUT_S))
+            self._names = parse_containers(payload)
+            self._at_work = at_work(payload)
         except NamesError as error:
             self._error = str(error)
             return

@@ -24,12 +24,13 @@ class DockerList:
     status: int = 200
     asked: list[str] = field(default_factory=list)
     stall: threading.Event = field(default_factory=threading.Event)  # while clear, answers wait
+    drip: threading.Event = field(default_factory=threading.Event)  # while set, a byte at a time
 
 
-def listing(**names: str) -> bytes:
-    """Return the answer that lists the containers *names*: name by id."""
+def listing(state: str = "running", /, **names: str) -> bytes:
+    """Return the answer that lists the containers *names*: name by id, all in *state*."""
     containers: list[dict[str, Any]] = [
-        {"Id": number, "Names": [f"/other/{name}", f"/{name}"], "State": "running"}
+        {"Id": number, "Names": [f"/other/{name}", f"/{name}"], "State": state}
         for number, name in names.items()
     ]
     return json.dumps(containers).encode()
@@ -47,8 +48,13 @@ def docker_list(folder: Path, body: bytes) -> Iterator[DockerList]:
             docker.asked.append(self.path)
             docker.stall.wait(30)
             self.send_response(docker.status)
-            self.send_header("Content-Length", str(len(docker.body)))
+            self.send_header(
+                "Content-Length", str(len(docker.body) + (1 << 20 if docker.drip.is_set() else 0))
+            )
             self.end_headers()
+            while docker.drip.is_set():
+                self.wfile.write(b" ")
+                threading.Event().wait(0.02)  # what comes is never late
             self.wfile.write(docker.body)
 
         def address_string(self) -> str:
@@ -70,4 +76,5 @@ def docker_list(folder: Path, body: bytes) -> Iterator[DockerList]:
             yield docker
         finally:
             docker.stall.set()
+            docker.drip.clear()
             server.shutdown()

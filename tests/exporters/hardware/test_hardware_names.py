@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from exporters import hardware_names
 from exporters.config import Docker
 from exporters.deadline import Deadline
 from exporters.hardware_names import Names, NamesError, parse_containers
@@ -66,6 +67,22 @@ def test_a_docker_that_hangs_costs_little_and_known_names_stay(tmp_path: Path) -
         assert ({A: TARGETS[0]}, "Docker has not answered yet") == found
         docker.stall.set()
         until(lambda: names.lookup([A, C], soon())[1] == "", "Docker answers again", seconds=20)
+
+
+def test_a_docker_that_drips_is_given_up_and_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole call has one deadline: bytes that keep coming do not stop naming for ever."""
+    monkeypatch.setattr(hardware_names, "_TIMEOUT_S", 0.3)
+    with docker_list(tmp_path, listing(**{A: "sutazai-ollama"})) as docker:
+        docker.drip.set()
+        names = Names(TARGETS, Docker(docker.url, "sutazai"))
+        found = names.lookup([A], soon())
+        docker.drip.clear()
+        monkeypatch.undo()
+        later = names.lookup([A], soon())
+    assert ({}, f"{docker.url}: timed out") == found
+    assert ({A: TARGETS[0]}, "") == later
 
 
 @pytest.mark.parametrize(
