@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,6 +22,7 @@ from generator.render import Rendered
 from generator.secrets_stub import stub_secrets
 
 _WORKERS = 2
+_SHARES = 4 * _WORKERS
 
 
 class Verdict(StrEnum):
@@ -128,12 +129,26 @@ def _checks(rendered: Rendered) -> tuple[_Check, ...]:
 
 def _test_rules(tool: Path, folder: Path) -> Iterator[toolbox.Outcome]:
     files = sorted((folder / "prometheus" / "tests").glob("*.yml"))
-    # promtool works through its files one by one; two of them use both cores.
-    halves = [files[start::_WORKERS] for start in range(_WORKERS)]
     with ThreadPoolExecutor(max_workers=_WORKERS) as pool:
         yield from pool.map(
-            lambda half: toolbox.run(tool, ["test", "rules", *half]), filter(None, halves)
+            lambda share: toolbox.run(tool, ["test", "rules", *share]), shares(files)
         )
+
+
+def shares(files: Sequence[Path]) -> tuple[tuple[Path, ...], ...]:
+    """
+    Return *files* in a few shares of about equal size, none empty, for several promtools at once.
+
+    A promtool works through its files one by one. A file's size tells its work only roughly, so
+    there are some shares more than workers: who is done first takes the next.
+    """
+    dealt: list[list[Path]] = [[] for _ in range(_SHARES)]
+    sizes = [0] * _SHARES
+    for file in sorted(files, key=lambda file: (-file.stat().st_size, file.name)):
+        least = sizes.index(min(sizes))
+        dealt[least].append(file)
+        sizes[least] += file.stat().st_size
+    return tuple(tuple(share) for share in dealt if share)
 
 
 def _check_config(tool: Path, folder: Path) -> Iterator[toolbox.Outcome]:
