@@ -82,12 +82,15 @@ def test_a_reload_keeps_child_and_counters(running: Running) -> None:
 
 
 @pytest.mark.live
-def test_the_end_of_the_exporter_is_the_end_of_the_child(running: Running) -> None:
-    """SIGTERM ends both in order; SIGKILL of the exporter ends the child, too."""
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGKILL, -9)])
+def test_the_end_of_the_exporter_is_the_end_of_the_child(
+    running: Running, number: signal.Signals, status: int
+) -> None:
+    """SIGTERM ends both in order, with status 0; SIGKILL of the exporter ends the child, too."""
     running.server.get()
     (child,) = running.children()
-    running.process.kill()
-    running.process.wait()
+    running.process.send_signal(number)
+    assert status == running.process.wait(20)
     until(lambda: not Path(f"/proc/{child}").exists(), "the child is gone", seconds=20)
 
 
