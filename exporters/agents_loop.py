@@ -101,7 +101,7 @@ class _Loop:
             self._end()
 
     def _admit(self) -> None:
-        while self._fresh and self._running < self._most:
+        while self._fresh and self._running < self._most and not self._deadline.expired():
             self._running += 1
             self._step(self._fresh.popleft(), None)
 
@@ -114,6 +114,8 @@ class _Loop:
         ready = self._selector.select(wait)
         self._help_lookups()
         for key, _ in ready:
+            if self._deadline.expired():
+                return  # with hundreds ready at the last moment, each of them would make us later
             if key.fileobj is self._heard:
                 self._take_found()
             else:

@@ -116,7 +116,7 @@ class Exporter:
         found: list[Metric] = []
         if run is None:
             reason, record.seconds = BUSY, 0.0
-        elif not run.done.wait(run.deadline.remaining() + GRACE_S):
+        elif not run.done.wait(_patience(run.deadline)):
             reason, record.seconds = TIMEOUT, time.monotonic() - run.started
         else:
             reason, record.seconds, found = run.reason, run.seconds, run.metrics
@@ -157,6 +157,11 @@ class Exporter:
             for reason, count in record.errors.items():
                 errors.add_metric([name, reason], count)
         yield errors
+
+
+def _patience(deadline: Deadline) -> float:
+    """Return the seconds until *deadline* and its grace are over, which several collectors share."""
+    return max(0.0, deadline.at + GRACE_S - time.monotonic())
 
 
 _GAUGES: tuple[tuple[str, str, Callable[[_Record], float]], ...] = (

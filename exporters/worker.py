@@ -27,7 +27,9 @@ BUSY = "busy"  # has not come back from an earlier scrape
 INTERNAL = "internal"  # a mistake of ours
 FRAME_REASONS = (BUSY, INTERNAL, TIMEOUT)
 
-GRACE_S = 0.05  # a collector that ends on its deadline has this long to hand over what it has
+# A collector that ends on its deadline, or a little late on a busy machine, has this long to hand
+# over what it has; less than the offset by which a scrape's deadline is before Prometheus's.
+GRACE_S = 0.15
 
 
 class ScrapeError(Exception):

@@ -14,6 +14,7 @@ import sys
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Awaitable, Callable
 
+LATE_S = 0.9  # how long `ok-late` thinks
 GOOD = b'{"status": "healthy"}'
 Act = Callable[[StreamWriter], Awaitable[None]]
 
@@ -47,6 +48,12 @@ async def _hang(_: StreamWriter) -> None:
     await asyncio.Event().wait()
 
 
+async def _late(writer: StreamWriter) -> None:
+    await asyncio.sleep(LATE_S)
+    writer.write(_whole(GOOD))
+    await writer.drain()
+
+
 async def _reset(writer: StreamWriter) -> None:
     writer.transport.abort()
 
@@ -60,6 +67,7 @@ _DEPENDENCIES = b"""{"status": "healthy", "version": "1.7.3", "ready": true,
 
 ACTS: dict[str, Act] = {
     "good": _sends(_whole(GOOD)),
+    "ok-late": _late,
     "ok-open": _sends(_OPEN, GOOD),
     "ok-chunks": _sends(_CHUNKED, b'8;x=y\r\n{"status\r\n', b'D\r\n": "healthy"}\r\n0\r\nTrailer: x\r\n\r\n'),
     "ok-continue": _sends(b"HTTP/1.1 100 Continue\r\n\r\n", _whole(GOOD)),
