@@ -55,7 +55,7 @@ def choose(targets: Sequence[Target], listed: Iterable[Container]) -> Mapping[st
 
     Compose's label decides, so a container that was renamed is found; where it is missing, the
     name. Of several (replicas, one being replaced) the best is taken: running before not, then
-    the newest.
+    the newest. One that was made by `docker compose run` never speaks for its service.
     """
     found: dict[str, Container] = {}
     by_name = {target.container: target.service for target in targets}
@@ -64,7 +64,7 @@ def choose(targets: Sequence[Target], listed: Iterable[Container]) -> Mapping[st
         service = (
             container.service if container.service in services else by_name.get(container.name)
         )
-        if service is not None:
+        if service is not None and not container.one_off:
             found[service] = container
     return found
 

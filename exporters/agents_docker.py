@@ -55,6 +55,7 @@ class Container:
     id: str
     name: str
     service: str  # as Compose labelled it
+    one_off: bool  # made by `docker compose run`: not the service, though labelled so
     created: float
     state: str
     health: str
@@ -105,7 +106,9 @@ class DockerApi:
 
     def inspect(self, containers: Sequence[Container], deadline: Deadline) -> ScrapeError | None:
         """Fill in the details of *containers*; return the first error, the others are filled all the same."""
-        by_path = {f"/containers/{quote(each.id)}/json": each for each in containers}
+        by_path = {
+            f"/containers/{quote(each.id, errors='replace')}/json": each for each in containers
+        }
         talk = self._ask(by_path, deadline)
         for path, answer in talk.answers.items():
             if isinstance(answer, dict):  # None: it went away in between
@@ -179,23 +182,24 @@ def _parsed(reply: Reply) -> Any:
 
 
 def _listed(data: Mapping[str, Any]) -> Container:
-    names = data.get("Names") or [""]
-    labels = data.get("Labels") or {}
-    health = data.get("Health") or {}  # since API 1.52; before, only in the text for people
+    names = data.get("Names")
+    labels = _object(data.get("Labels"))
+    health = _object(data.get("Health"))  # since API 1.52; before, only in the text for people
     found = _HEALTH_WORD.search(str(data.get("Status", "")))
     return Container(
         id=str(data.get("Id", "")),
-        name=str(names[0]).removeprefix("/"),
+        name=str(names[0]).removeprefix("/") if isinstance(names, list) and names else "",
         service=str(labels.get("com.docker.compose.service", "")),
-        created=float(data.get("Created") or 0),
+        one_off=str(labels.get("com.docker.compose.oneoff", "")).lower() == "true",
+        created=float(_whole(data.get("Created")) or 0),
         state=str(data.get("State", "")).lower(),
         health=_health(health.get("Status") or (found[1] if found else "none")),
     )
 
 
 def _fill(container: Container, data: Mapping[str, Any]) -> None:
-    state = data.get("State") or {}
-    health = state.get("Health") or {}
+    state = _object(data.get("State"))
+    health = _object(state.get("Health"))
     container.state = str(state.get("Status") or container.state).lower()
     container.health = _health(health.get("Status") or "none")
     if container.health != "none":
@@ -211,8 +215,15 @@ def _health(word: object) -> str:
     return str(word) if word in HEALTHS else "none"
 
 
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    """Return a whole number of 64 bits; None for all else, a larger one has no place in a metric."""
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 2**63:
+        return None
+    return value
 
 
 def _moment(text: object) -> float | None:

@@ -29,6 +29,7 @@ def container(
     health: dict[str, Any] | None = None,
     created: int = 1_700_000_000,
     api: str = "1.41",
+    one_off: bool = False,
     **details: Any,
 ) -> dict[str, Any]:
     """Return what list and inspect say of a container, as API 1.41 (Docker 20.10) or 1.52 does."""
@@ -38,7 +39,7 @@ def container(
         "starting": " (health: starting)",
     }
     status = health["Status"] if health else ""
-    labels = {"com.docker.compose.project": PROJECT}
+    labels = {"com.docker.compose.project": PROJECT, "com.docker.compose.oneoff": str(one_off)}
     if service:
         labels["com.docker.compose.service"] = service
     listed: dict[str, Any] = {

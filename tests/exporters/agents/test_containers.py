@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.core import Metric
@@ -149,6 +150,74 @@ def test_of_several_containers_the_best_speaks_for_the_service(docker: FakeDocke
 
     name = "agent_container_restarts_total"
     assert values(metrics, name, RUNNING) == {f"{name}{{one}}": 4, f"{RUNNING}{{one}}": 1}
+
+
+def test_a_one_off_container_never_speaks_for_its_service(docker: FakeDocker) -> None:
+    """`docker compose run` labels its container like the service's; running does not make it one."""
+    docker.put(
+        container("shop-one", service="one", state="exited", created=1),
+        container("shop-one-run-1", service="one", created=2, one_off=True),
+        container("shop-two-run-1", service="two", one_off=True),
+    )
+
+    metrics, _ = _collect(docker.url, (container_target("one"), container_target("two")))
+
+    present = "agent_container_present"
+    assert values(metrics, present, RUNNING) == {
+        f"{present}{{one}}": 1, f"{RUNNING}{{one}}": 0, f"{present}{{two}}": 0, f"{RUNNING}{{two}}": 0,
+    }  # fmt: skip
+
+
+_ODD: tuple[object, ...] = (
+    None,
+    5,
+    10**400,
+    1.5,
+    True,
+    "text",
+    "\ud800",
+    ["x"],
+    {"a": "b"},
+    [],
+    [None],
+    "",
+)
+
+
+@pytest.mark.parametrize("odd", _ODD, ids=lambda odd: ascii(odd)[:12])
+def test_any_field_of_any_type_costs_its_own_container_only(
+    docker: FakeDocker, odd: object
+) -> None:
+    """Each field of list and details in turn is odd; the other container is whole, and the scrape a success."""
+    whole = container("shop-two", health={"Status": "healthy"}, api="1.52", RestartCount=3)
+    for part, field in _fields(container("shop-one", health={"Status": "healthy"}, api="1.52")):
+        one = container("shop-one", health={"Status": "healthy"}, api="1.52")
+        _at(one, part)[field] = odd
+        docker.containers = {"shop-one-id": one, "shop-two-id": whole}
+
+        metrics, reason = _collect(docker.url, (container_target("one"), container_target("two")))
+
+        found = values(metrics)
+        assert (reason, found[f"{RUNNING}{{two}}"]) == (None, 1), (part, field)
+        assert found["agent_container_restarts_total{two}"] == 3
+        assert found["agent_container_health{two,healthy}"] == 1
+
+
+def _fields(
+    value: dict[str, Any], path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the place of each field in *value*, at every depth but the first."""
+    for key, inner in value.items():
+        if path:
+            yield path, key
+        if isinstance(inner, dict):
+            yield from _fields(inner, (*path, key))
+
+
+def _at(value: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    for key in path:
+        value = value[key]
+    return value
 
 
 @pytest.mark.parametrize("api", ["1.41", "1.52"])
