@@ -32,6 +32,8 @@ PREFIX = "ollama"
 # are its own, 60 each server's, 7 an installed model's, 5 more if it is loaded and 5 if expected.
 CAP = 80  # models that get series, of all servers together
 LEAST = 10  # of one server
+VERSIONS = 20  # that a process tells apart; a proxy may say a new one each time
+OTHER = "other"
 
 
 def build(config: Config) -> Exporter:
@@ -81,6 +83,17 @@ class VersionCollector:
 
     def __init__(self, rounds: Rounds) -> None:
         self._rounds = rounds
+        self._versions: set[str] = set()
+
+    def adopt(self, previous: VersionCollector) -> None:
+        """Go on with the versions that have been told."""
+        self._versions = previous._versions
+
+    def _bounded(self, version: str) -> str:
+        """Return *version*, or OTHER once the label has had as many values as it may."""
+        if len(self._versions) < VERSIONS:
+            self._versions.add(version)
+        return version if version in self._versions else OTHER
 
     def collect(self, deadline: Deadline) -> Iterator[Metric]:
         """Yield ollama_up and ollama_build_info; see exporters.worker.Collector."""
@@ -89,7 +102,8 @@ class VersionCollector:
         for server, outcome in outcomes.items():
             page.add(server.labels, "ollama_up", float(outcome.reason is None))
             if outcome.reason is None:
-                page.add(server.labels, "ollama_build_info", 1, cast("str", outcome.value))
+                version = self._bounded(cast("str", outcome.value))
+                page.add(server.labels, "ollama_build_info", 1, version)
         yield from page
         _fail_with(outcomes, self.name)
 
@@ -158,7 +172,8 @@ class PsCollector:
             if outcome.reason is None:
                 loaded = cast("Ps", outcome.value)
                 add_ps(page, server, installed, loaded, time.time())
-                loads.see(loaded, () if installed is None else known(server, installed), server.cap)
+                names = None if installed is None else known(server, installed)
+                loads.see(loaded, names, server.cap, time.monotonic())
             loads.add(page, server)
         yield from page
         _fail_with(outcomes, self.name)

@@ -98,6 +98,7 @@ class Asker:
 
     def __init__(self) -> None:
         self._threads: dict[object, threading.Thread] = {}
+        self._parsing = threading.Lock()  # one at a time, since a long list takes much memory
 
     def start(
         self,
@@ -119,13 +120,12 @@ class Asker:
         def work() -> None:
             try:
                 answer = fetch(url, path, deadline, send=send)
-                ask.finish(parse(answer.body), None, answer.server_time)
+                with self._parsing:
+                    value, reason = _parsed(url + path, parse, answer.body)
+                ask.finish(value, reason, answer.server_time)
             except FetchError as error:
                 log.info("%s%s: %s", url, path, error)
                 ask.finish(None, error.reason)
-            except BodyError as error:
-                log.warning("%s%s: %s", url, path, error)
-                ask.finish(None, "body")
             except Exception:
                 log.exception("%s%s", url, path)
                 ask.finish(None, "internal")
@@ -134,6 +134,15 @@ class Asker:
         self._threads[key] = thread
         thread.start()
         return ask
+
+
+def _parsed(where: str, parse: Callable[[bytes], T], body: bytes) -> tuple[T | None, str | None]:
+    """Return what *parse* makes of *body*, or why nothing; of the error only its text is left."""
+    try:
+        return parse(body), None
+    except BodyError as error:  # kept by somebody, it would keep all that has been parsed
+        log.warning("%s: %s", where, str(error))
+        return None, "body"
 
 
 class Rounds:

@@ -31,8 +31,7 @@ GAUGES: Mapping[str, tuple[str, Sequence[str]]] = {
     "ollama_endpoint_duration_seconds": ("How long /api/<endpoint> took", ("endpoint",)),
     "ollama_build_info": ("Version of Ollama, value 1", ("version",)),
     "ollama_native_metrics_available": (
-        "1 when Ollama itself answers /metrics; absent while Ollama does not answer; asked every ten "
-        "minutes",
+        "1 when Ollama itself answers /metrics, asked every ten minutes; absent while Ollama is silent",
         (),
     ),
     "ollama_cloud_enabled": (

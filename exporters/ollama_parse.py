@@ -20,6 +20,8 @@ from exporters.ollama_names import LONGEST, Name, parse_name
 
 LONGEST_TEXT = 128  # arbitrary: families, sizes and versions have some ten letters
 DIGEST_LETTERS = 12  # as `ollama list` prints
+MOST_ENTRIES = 20_000  # 2 MiB hold 5,000 real ones; each costs ten times its bytes in memory
+_BRACKETS = 3  # of an entry: itself, its details, the list of families
 _ROUND = 2**63  # Go's int64: nothing larger is a size or a count
 T = TypeVar("T", "Installed", "Loaded")
 
@@ -140,11 +142,16 @@ def _refuse(constant: str) -> None:
 
 
 def _models(body: bytes, read: Callable[[Name, Mapping[str, Any]], T]) -> tuple[T, ...]:
+    # Counted before anything is built of it: a list of {} takes twenty times its bytes.
+    if body.count(b"{") + body.count(b"[") > _BRACKETS * MOST_ENTRIES + 2:
+        raise BodyError(f"more objects and lists than {MOST_ENTRIES} models have")
     models = _object(body).get("models", ...)
     if models is None:  # Go writes an empty list so, when nobody made it
         return ()
     if not isinstance(models, list):
         raise BodyError("no list of models in it")
+    if len(models) > MOST_ENTRIES:
+        raise BodyError(f"more than {MOST_ENTRIES} models")
     found: dict[str, T] = {}
     for entry in models:
         if not isinstance(entry, dict):

@@ -56,7 +56,8 @@ def page_of(case: dict[str, Any]) -> Page:
     if case["ps"] is not None:
         ps = parse_ps(json.dumps(case["ps"]).encode())
         add_ps(page, server, tags, ps, case["now"])
-        loads.see(ps, () if tags is None else known(server, tags), server.cap)
+        names = None if tags is None else known(server, tags)
+        loads.see(ps, names, server.cap, case["now"])
     loads.add(page, server)
     if "probe" in case:
         record = Record()
