@@ -102,6 +102,7 @@ class Builder:
             probes=self._probes(name, data, kind, port),
             log_format=self._log(name, data, kind),
             place=self.origin.of_service(name),
+            test_generations=data.get("test_generations", True),
         )
 
     def _ports(self, name: str, texts: Iterable[str]) -> tuple[Port, ...]:

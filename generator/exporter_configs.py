@@ -99,7 +99,8 @@ def _ollama_targets(catalog: Catalog) -> Iterable[dict[str, Any]]:
             target["other_ports"] = others
         if models:
             target["expected_models"] = models
-            target["inference"] = {"model": models[0], "interval": _INFERENCE_INTERVAL}
+            if server.test_generations:
+                target["inference"] = {"model": models[0], "interval": _INFERENCE_INTERVAL}
         yield target
 
 

@@ -113,6 +113,7 @@ class Service:
     probes: tuple[Probe, ...]
     log_format: str
     place: Place
+    test_generations: bool = True  # of an Ollama server
 
     @property
     def profile(self) -> str:

@@ -194,6 +194,21 @@ def test_a_model_is_expected_of_the_server_that_offers_it(library: Catalog) -> N
     ]
 
 
+def test_test_generations_are_switched_off_per_server(tmp_path: Path) -> None:
+    """`test_generations: false` leaves a server without them and expects its models all the same."""
+    services = "  on: {kind: ollama, models: [a]}\n"
+    services += "  off: {kind: ollama, port: 11500, models: [b], test_generations: false}\n"
+    (tmp_path / "platform.yml").write_text("platform: library\n", encoding="utf-8")
+    text = f"tier: core\nservices:\n{services}"
+    (tmp_path / "1-core.yml").write_text(text, encoding="utf-8")
+    targets = contracts.contents(load_catalog(tmp_path, "catalog"))["exporters/ollama.yml"]
+
+    assert [(t["expected_models"], t.get("inference")) for t in targets["targets"]] == [
+        (["a"], {"model": "a", "interval": "5m"}),
+        (["b"], None),
+    ]
+
+
 def test_a_model_that_nobody_offers_is_expected_of_all_it_may_mean(library: Catalog) -> None:
     """Servers that list no models are charged with their callers': of the port named, or each."""
     bare = tuple(replace(s, models=()) if s.kind == "ollama" else s for s in library.services)
