@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import gc
 import importlib
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +39,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         help="TLS and basic auth: the web.config.yml that Prometheus's own exporters read",
     )  # fmt: skip
     command.add_argument(
-        "--timeout-offset", type=float, default=0.5, metavar="SECONDS",
+        "--timeout-offset", type=_offset, default=0.5, metavar="SECONDS",
         help="how much earlier than Prometheus's timeout a scrape ends (default: 0.5)",
     )  # fmt: skip
     command.add_argument(
@@ -50,6 +51,19 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--check", action="store_true", help="read the files, say what is wrong with them, and end"
     )
+
+
+def _offset(text: str) -> float:
+    """Return *text* as seconds, 0 or more."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number >= 0):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of seconds from 0. Write it like 0.5."
+        )
+    return number
 
 
 def run(options: argparse.Namespace) -> int:

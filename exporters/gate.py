@@ -2,7 +2,8 @@
 One collection at a time: who asks while one is under way gets its result.
 
 Two Prometheus servers that scrape at the same moment must not probe everything twice. Waiting
-is bounded by each asker's own deadline and by how many may wait.
+is bounded by each asker's own deadline and by how many may wait. Who has clearly more time than the
+collection under way was given does not take its result, in which much may have been cut off.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from exporters.worker import GRACE_S
 
 T = TypeVar("T")
 
+ENOUGH = 0.8  # a collection given this part of the asker's own time is as good; arbitrary
 MAX_WAITING = 40  # as node_exporter's --web.max-requests
 
 
@@ -24,7 +26,8 @@ class FullError(Exception):
 
 
 class _Flight(Generic[T]):
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds  # how long it may take
         self.done = threading.Event()
         self.result: list[T] = []  # empty when the collection broke
 
@@ -50,15 +53,27 @@ class Gate(Generic[T]):
             if self._inside >= self._most:
                 raise FullError(f"{self._most} scrapes are waiting already")
             self._inside += 1
-            flight, leads = self._flight, False
-            if flight is None:
-                flight = self._flight = _Flight()
-                leads = True
+            flight, leads = self._board(deadline)
+        wanted_s = deadline.remaining() * ENOUGH
         try:
-            return self._lead(flight, deadline) if leads else _follow(flight, deadline)
+            while not leads:
+                result = _follow(flight, deadline)
+                # After waiting less is left, and a new collection can be given no more than that.
+                if flight.seconds >= min(wanted_s, deadline.remaining()):
+                    return result
+                with self._lock:
+                    flight, leads = self._board(deadline)
+            return self._lead(flight, deadline)
         finally:
             with self._lock:
                 self._inside -= 1
+
+    def _board(self, deadline: Deadline) -> tuple[_Flight[T], bool]:
+        """Return the collection under way, or a new one, and whether it is new. Call it locked."""
+        if self._flight is not None:
+            return self._flight, False
+        self._flight = _Flight(deadline.remaining())
+        return self._flight, True
 
     def _lead(self, flight: _Flight[T], deadline: Deadline) -> T:
         try:

@@ -26,7 +26,8 @@ from exporters.web_guard import Guard
 log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 100  # 40 waiting scrapes, people's browsers, and room; arbitrary
-IDLE_S = 120.0  # Prometheus scrapes again within a minute or two
+FIRST_S = 10.0  # who has connected has something to ask; the silent must not keep the places
+IDLE_S = 120.0  # between requests: Prometheus scrapes again within a minute or two
 PATIENCE_S = 10.0  # for the handshake, and for a request that has begun
 _FULL = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
@@ -98,6 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = PATIENCE_S
     wbufsize = -1  # head and body in one packet
     disable_nagle_algorithm = True
+    _asked = False  # whether the connection has brought a request
 
     def setup(self) -> None:
         """Shake hands before anything is read; on this thread, so that a slow client waits alone."""
@@ -120,8 +122,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.request.close()
 
     def handle_one_request(self) -> None:
-        """Wait for the next request for long, and for its rest shortly."""
-        self.connection.settimeout(IDLE_S)
+        """Wait shortly for the first request, long for the next, and shortly for the rest of each."""
+        self.connection.settimeout(IDLE_S if self._asked else FIRST_S)
         try:
             if not self.rfile.peek(1):  # type: ignore[attr-defined] # a BufferedReader
                 self.close_connection = True
@@ -129,6 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             self.close_connection = True
             return
+        self._asked = True
         self.connection.settimeout(PATIENCE_S)
         super().handle_one_request()
 

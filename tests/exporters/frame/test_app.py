@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import http.client
 import json
 import threading
 from collections.abc import Iterable
@@ -227,6 +228,38 @@ def test_who_waits_does_so_no_longer_than_the_own_deadline() -> None:
     assert second.body == b"the collection under way did not end in time\n"
 
 
+def test_who_has_more_time_does_not_take_what_a_hurried_collection_found() -> None:
+    """One with 0.5 s leads; followers with as much share its result, one with 10 s collects anew."""
+    release, led = threading.Event(), []
+    inside = threading.Event()
+
+    def collect(deadline: Deadline) -> float:
+        led.append(deadline.at)
+        inside.set()
+        release.wait(10)
+        return deadline.at
+
+    gate = Gate(collect)
+    short, equal, long = Deadline.after(0.5), Deadline.after(0.55), Deadline.after(10)
+    results: dict[float, float] = {}
+
+    def ask(deadline: Deadline) -> None:
+        results[deadline.at] = gate.get(deadline)
+
+    threads = [threading.Thread(target=ask, args=(each,)) for each in (short, equal, long)]
+    threads[0].start()
+    inside.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    until(lambda: gate._inside == 3, "all three are inside")
+    release.set()
+    for thread in threads:
+        thread.join()
+
+    assert results == {short.at: short.at, equal.at: short.at, long.at: long.at}
+    assert (led, gate._inside) == ([short.at, long.at], 0)
+
+
 def test_a_page_that_breaks_answers_500_and_the_next_one_works() -> None:
     """A mistake in one page ends neither the process nor the connection's thread."""
     with serving(Fake("one", gives("test_x"))) as served:
@@ -283,6 +316,34 @@ def test_too_many_connections_are_turned_away_and_places_become_free(
         accepted = served.ask().status
 
     assert (refused, accepted) == (503, 200)
+
+
+def test_the_silent_lose_their_places_and_who_has_asked_keeps_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Connections without a first request end after the short time; one between two requests stays."""
+    import socket
+
+    monkeypatch.setattr("exporters.http.MAX_CONNECTIONS", 3)
+    monkeypatch.setattr("exporters.http.FIRST_S", 0.2)
+    with serving(Fake("one", gives("test_x"))) as served:
+        address = ("127.0.0.1", served.port)
+        kept = http.client.HTTPConnection(*address, timeout=10)
+        kept.request("GET", "/metrics")
+        first = (kept.getresponse().read(), kept.sock)
+        with socket.create_connection(address) as one, socket.create_connection(address) as two:
+            until(lambda: served.server._places._value == 0, "all places are taken")
+            ends = []
+            for each in (one, two):
+                each.settimeout(10)
+                ends.append(each.recv(1))
+            until(lambda: served.server._places._value == 2, "the silent ones' places are free")
+        kept.request("GET", "/-/healthy")
+        second = (kept.getresponse().read(), kept.sock)
+        kept.close()
+
+    assert (ends, b"test_x 1.0" in first[0], second[0]) == ([b"", b""], True, b"healthy\n")
+    assert first[1] is second[1]
 
 
 def test_what_a_query_holds_is_data_only() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import re
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from exporters.agents import build
+from exporters.cli import add_options
 from exporters.service import Part, Site
 from exporters.web_guard import Guard
 from tests.live.servers import HOST, Server, free_port, running, until
@@ -266,6 +268,23 @@ def test_what_is_wrong_is_said_before_anything_is_served(tmp_path: Path) -> None
 
     assert dict.fromkeys(cases, 2) == {m: run.returncode for m, run in runs.items()}
     assert list(cases) == [run.stderr.strip() for run in runs.values()]
+
+
+@pytest.mark.parametrize("offset", ["-1", "nan", "inf", "-inf", "soon"])
+def test_an_offset_that_is_no_length_of_time_is_refused(
+    offset: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would let scrapes end after Prometheus's timeout, or never: the option is named, with a cure."""
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    with pytest.raises(SystemExit) as raised:
+        parser.parse_args(["agents", f"--timeout-offset={offset}"])
+
+    fact = (
+        f"argument --timeout-offset: '{offset}' is no number of seconds from 0. Write it like 0.5."
+    )
+    assert (raised.value.code, fact in capsys.readouterr().err) == (2, True)
+    assert parser.parse_args(["agents", "--timeout-offset=0"]).timeout_offset == 0.0
 
 
 def test_check_reads_the_files_and_serves_nothing(tmp_path: Path) -> None:
