@@ -79,9 +79,9 @@ def test_how_an_answer_is_cut_into_packets_changes_nothing(cuts: list[int]) -> N
 
 
 def _seconds(blanks: int) -> float:
-    """Return the least time that reading a head with *blanks* takes, as value and as line."""
-    head = b"HTTP/1.1 200 OK\r\nX:%b.\r\n%b\r\nContent-Length: 21\r\n\r\n"
-    piece = head % (b" " * (blanks // 2), b"\t" * (blanks // 2)) + GOOD
+    """Return the least time that reading a head with *blanks* takes: around a value, amid it, as a line."""
+    head = b"HTTP/1.1 200 OK\r\nX:%b a%b.\r\n%b\r\nContent-Length: 21\r\n\r\n"
+    piece = head % (*[b" " * (blanks // 3)] * 2, b"\t" * (blanks // 3)) + GOOD
     times = []
     for _ in range(5):
         started = time.perf_counter()
