@@ -3,6 +3,9 @@ Read PromQL: which series an expression selects, how far it looks back, which la
 
 Parsing is promql-parser's; this module only answers the questions that proofs and test
 generation ask. It never rewrites expressions.
+
+Longer than most modules: every question walks the same tree, node type by node type, and the walks
+are read side by side when the parser gains a node.
 """
 
 from __future__ import annotations
