@@ -20,7 +20,7 @@ from tests.live.receiver import Notification
 from tests.live.servers import until
 from tests.live.timelapse import ABSENT, Stack, running_stack
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.long]
 
 PEOPLE, REMEDIATOR, HEARTBEAT = "/alertmanager", "/v1/alerts", "/ping/sutazai"
 DOWN = "ServiceDown"
