@@ -7,12 +7,12 @@ comes a `Config`. Everything that is wrong is said at once, each with file, line
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from exporters.form import Problem, form_problems, problem, told
 from exporters.patterns import Pattern, PatternError, compile_pattern
 from exporters.yaml_read import ConfigError, Document, read_yaml
 
@@ -24,6 +24,7 @@ DEFAULT_INFERENCE_TIMEOUT_S = 30.0
 DEFAULT_INFERENCE_TOKENS = 16
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _MAX_PORT = 65535
+_SCHEMA = Path(__file__).with_name("config.schema.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,67 +118,27 @@ def load_config(path: Path) -> Config:
         ConfigError: One line per problem, sorted by line: `file:line: fact. Cure.`
     """
     document = read_yaml(path)
-    problems = sorted(set(_form_problems(document)) or set(_meaning_problems(document)))
+    problems = list(form_problems(document, _SCHEMA)) or list(_meaning_problems(document))
     if problems:
-        raise ConfigError("\n".join(f"{place}: {text}" for _, place, text in problems))
+        raise ConfigError(told(problems))
     return _config(document.data)
 
 
-_Problem = tuple[int, str, str]
-
-
-def _problem(document: Document, keys: tuple[str | int, ...], text: str) -> _Problem:
-    place = document.place(keys)
-    return int(place.rpartition(":")[2]), place, text
-
-
-def _form_problems(document: Document) -> Iterator[_Problem]:
-    from jsonschema import Draft202012Validator
-
-    schema = json.loads(Path(__file__).with_name("config.schema.json").read_text(encoding="utf-8"))
-    for error in Draft202012Validator(schema).iter_errors(document.data):
-        keys = tuple(error.absolute_path)
-        name = ".".join(str(key) for key in keys) or "the file"
-        if error.validator == "additionalProperties":
-            known = sorted(error.schema["properties"])
-            for key in sorted(set(error.instance) - set(known)):
-                text = f"{name}: {key!r} is not known. Known are {', '.join(known)}."
-                yield _problem(document, (*keys, key), text)
-        elif error.validator == "required":
-            missing = sorted(set(error.validator_value) - set(error.instance))
-            yield _problem(document, keys, f"{name}: {', '.join(missing)} is missing. Add it.")
-        else:
-            title = error.schema.get("title", "something else")
-            text = f"{name}: {_shown(error.instance)} is not {title}.{_example(error.schema)}"
-            yield _problem(document, keys, text)
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:60] + "..."
-
-
-def _example(schema: Mapping[str, Any]) -> str:
-    if schema.get("examples"):
-        return f" Write it like {schema['examples'][0]!r}."
-    return " Correct it."
-
-
-def _meaning_problems(document: Document) -> Iterator[_Problem]:
+def _meaning_problems(document: Document) -> Iterator[Problem]:
     data = document.data
     seen: dict[str, int] = {}
     if _port_of(data["listen"]) > _MAX_PORT:
         text = f"listen: {data['listen']!r} has no such port. Use one up to {_MAX_PORT}."
-        yield _problem(document, ("listen",), text)
+        yield problem(document, ("listen",), text)
     for index, target in enumerate(data["targets"]):
         keys: tuple[str | int, ...] = ("targets", index)
         name = target["service"]
         if name in seen:
             text = f"service {name!r} is also target {seen[name]}. Keep one of the two."
-            yield _problem(document, (*keys, "service"), text)
+            yield problem(document, (*keys, "service"), text)
         seen.setdefault(name, index)
         for key, text in _target_problems(target):
-            yield _problem(document, (*keys, *key), f"service {name!r}: {text}")
+            yield problem(document, (*keys, *key), f"service {name!r}: {text}")
 
 
 def _target_problems(target: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
