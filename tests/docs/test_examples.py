@@ -24,7 +24,7 @@ from generator.model import Catalog
 from promtail.kit import Format, Sample
 from promtail.pipeline import SUBJECT_LABELS, stages
 from tests.docs.markdown import ROOT, Block, blocks
-from tests.promtail.test_samples import Arrived, parse
+from tests.promtail.dry_run import Arrived, parse
 
 OPERATOR = ROOT / "docs" / "operator.md"
 CONTRIBUTOR = ROOT / "docs" / "contributor.md"
@@ -147,7 +147,7 @@ def _played(promtail: Path, example: Format, sample: Sample, number: int, folder
         input=sample.raw + "\n" + "the end\n" * 100,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=True,
     )
     return parse(done.stdout)[number][0]

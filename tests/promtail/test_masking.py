@@ -6,7 +6,7 @@ import pytest
 
 from generator.model import Catalog
 
-from .test_samples import MARK, parse, run_promtail, service_of, stdin_config
+from .dry_run import MARK, played, service_of
 
 S = "Zq9-hunter2_X"  # the secret in every line below
 
@@ -70,9 +70,9 @@ HARMLESS = (
 def arrived(catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> dict[int, str]:
     """Return what became of each line, secrets first: one run of Promtail for all."""
     service = service_of(catalog, "plain").name
-    text = "".join(f"{MARK}{i}{MARK}{service}{MARK}{s}\n" for i, s in enumerate(LINES + HARMLESS))
-    output = run_promtail(stdin_config(catalog), text, tmp_path_factory.mktemp("masking"))
-    return {number: entries[0].line for number, entries in parse(output).items()}
+    lines = [f"{MARK}{i}{MARK}{service}{MARK}{s}" for i, s in enumerate(LINES + HARMLESS)]
+    arrived = played(catalog, lines, tmp_path_factory.mktemp("masking"))
+    return {number: entries[0].line for number, entries in arrived.items()}
 
 
 @pytest.mark.live
