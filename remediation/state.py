@@ -1,0 +1,350 @@
+"""
+What the journal adds up to: incidents, intents, budgets, storm, pause, holds, alerts not yet decided.
+
+`State.apply` folds one entry after the other; the same entries always give the same state, before
+and after a crash. A checkpoint is the whole state as JSON. Nothing here reads a clock: entries carry
+their times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from remediation import records
+from remediation.model import Entry, Rung
+
+CHECKPOINT = "checkpoint"
+KEEP_ACTS_S = 31 * 86400.0  # longer than any window that a configuration should have
+KEEP_CLOSED_S = 7 * 86400.0  # longer than same_incident
+MAX_STOPS = 4096
+
+
+@dataclass(slots=True)
+class Incident:
+    """One root cause being handled; *tried* are the services restarted at the present rung."""
+
+    id: str
+    root: str
+    tier: str
+    opened_at: float
+    episode_wall: float
+    rung: str = Rung.SERVICE.value
+    tried: list[str] = field(default_factory=list)
+    tries: int = 0
+    unknown: int = 0  # outcomes that could not be told
+    last_service: str = ""
+    last_try_at: float = 0.0
+    healthy_at: float | None = None
+    gave_up: str = ""
+    approved_at: float | None = None
+    closed_at: float | None = None
+    how: str = ""
+
+
+@dataclass(slots=True)
+class Intent:
+    """A restart that was asked for and of which nothing is known yet."""
+
+    action: str
+    incident: str
+    service: str
+    tier: str
+    rung: str
+    container: str
+    id: str
+    started_wall: float
+    at: float
+    wall: float
+
+
+@dataclass(slots=True)
+class Act:
+    """A restart that counts in the budgets."""
+
+    at: float
+    service: str
+    tier: str
+
+
+@dataclass(slots=True)
+class Freeze:
+    """A storm; *calm_at* is since when it has been calm."""
+
+    at: float
+    roots: list[str]
+    calm_at: float | None = None
+
+
+@dataclass(slots=True)
+class Pause:
+    """Somebody's wish that nothing is done."""
+
+    at: float
+    by: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Hold:
+    """Announced work until *until_at*."""
+
+    name: str
+    until_at: float
+    by: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Pending:
+    """An accepted alert that no decision has answered yet."""
+
+    at: float
+    labels: dict[str, str]
+
+
+@dataclass(slots=True)
+class Last:
+    """The last decision about a service, for people and against repetition."""
+
+    at: float
+    outcome: str
+    reason: str
+    rung: str
+    incident: str
+    restart: str
+    detail: str
+
+
+@dataclass(slots=True)
+class State:
+    """The sum of a journal's entries."""
+
+    incidents: dict[str, Incident] = field(default_factory=dict)  # open ones
+    closed: list[Incident] = field(default_factory=list)  # oldest first
+    intents: dict[str, Intent] = field(default_factory=dict)
+    acts: list[Act] = field(default_factory=list)  # oldest first
+    frozen: Freeze | None = None
+    released_at: float = 0.0
+    pause: Pause | None = None
+    holds: dict[str, Hold] = field(default_factory=dict)
+    pending: dict[tuple[str, float], Pending] = field(default_factory=dict)
+    last: dict[str, Last] = field(default_factory=dict)
+    stops: dict[str, float] = field(default_factory=dict)
+    observed_since: dict[str, float] = field(default_factory=dict)  # tier: since when it observes
+    reported_at: dict[str, float] = field(default_factory=dict)
+    at: float = 0.0
+
+    def apply(self, entry: Entry) -> None:
+        """Take *entry* in; kinds that mean nothing here change only the time."""
+        self.at = max(self.at, entry.at)
+        handler = _HANDLERS.get(entry.kind)
+        if handler is not None:
+            handler(self, entry.body, entry)
+
+    def in_progress(self) -> dict[str, str]:
+        """Return the services being healed, with their tiers: restarted, and not yet found healthy."""
+        found = {intent.service: intent.tier for intent in self.intents.values()}
+        for incident in self.incidents.values():
+            if incident.tries and not incident.gave_up:
+                found[incident.root] = incident.tier
+        return found
+
+    def to_json(self) -> dict[str, object]:
+        """Return the state as JSON; `from_json` makes the same state of it."""
+        data = asdict(self)
+        data["pending"] = [[*key, asdict(value)] for key, value in self.pending.items()]
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> State:
+        """Return the state that *data* was made of; unknown keys are passed over."""
+        pause, frozen = data.get("pause"), data.get("frozen")
+        return cls(
+            incidents={k: Incident(**v) for k, v in data.get("incidents", {}).items()},
+            closed=[Incident(**v) for v in data.get("closed", ())],
+            intents={k: Intent(**v) for k, v in data.get("intents", {}).items()},
+            acts=[Act(**v) for v in data.get("acts", ())],
+            frozen=Freeze(**frozen) if frozen else None,
+            released_at=data.get("released_at", 0.0),
+            pause=Pause(**pause) if pause else None,
+            holds={k: Hold(**v) for k, v in data.get("holds", {}).items()},
+            pending={(f, s): Pending(**v) for f, s, v in data.get("pending", ())},
+            last={k: Last(**v) for k, v in data.get("last", {}).items()},
+            stops=dict(data.get("stops", {})),
+            observed_since=dict(data.get("observed_since", {})),
+            reported_at=dict(data.get("reported_at", {})),
+            at=data.get("at", 0.0),
+        )
+
+
+_Body = Mapping[str, Any]
+
+
+def _checkpoint(state: State, body: _Body, entry: Entry) -> None:
+    loaded = State.from_json(body)
+    for name in State.__slots__:
+        setattr(state, name, getattr(loaded, name))
+    state.at = max(state.at, entry.at)
+
+
+def _received(state: State, body: _Body, entry: Entry) -> None:
+    for alert in body["alerts"]:
+        key = (alert["fingerprint"], alert["starts_wall"])
+        if alert["firing"]:
+            state.pending.setdefault(key, Pending(entry.at, dict(alert["labels"])))
+
+
+def _decided(state: State, body: _Body, entry: Entry) -> None:
+    for fingerprint, starts_wall in body["alerts"]:
+        state.pending.pop((fingerprint, starts_wall), None)
+    if body["service"]:
+        state.last[body["service"]] = Last(
+            entry.at,
+            **{k: body[k] for k in ("outcome", "reason", "rung", "incident", "restart", "detail")},
+        )
+
+
+def _opened(state: State, body: _Body, entry: Entry) -> None:
+    incident = Incident(
+        body["incident"], body["root"], body["tier"], entry.at, body["episode_wall"]
+    )
+    before = body.get("follows")
+    earlier = next((each for each in state.closed if each.id == before), None) if before else None
+    if earlier is not None:
+        incident.rung, incident.tried = earlier.rung, list(earlier.tried)
+        incident.tries, incident.unknown = earlier.tries, earlier.unknown
+        incident.last_service, incident.last_try_at = earlier.last_service, earlier.last_try_at
+    state.incidents[incident.id] = incident
+
+
+def _climbed(state: State, body: _Body, _entry: Entry) -> None:
+    if incident := state.incidents.get(body["incident"]):
+        incident.rung, incident.tried = body["rung"], []
+        incident.approved_at = None  # what was approved was the rung below
+
+
+def _intended(state: State, body: _Body, entry: Entry) -> None:
+    names = ("action", "incident", "service", "tier", "rung", "container", "id", "started_wall")
+    intent = Intent(**{name: body[name] for name in names}, at=entry.at, wall=entry.wall)
+    state.intents[intent.action] = intent
+    state.acts = [act for act in state.acts if act.at > entry.at - KEEP_ACTS_S]
+    state.acts.append(Act(entry.at, intent.service, intent.tier))
+    if incident := state.incidents.get(intent.incident):
+        incident.tried.append(intent.service)
+        incident.tries += 1
+        incident.last_service, incident.last_try_at = intent.service, entry.at
+        incident.healthy_at = None
+
+
+def _finished(state: State, body: _Body, _entry: Entry) -> None:
+    intent = state.intents.pop(body["action"], None)
+    if intent and body["result"] == "unknown" and (found := state.incidents.get(intent.incident)):
+        found.unknown += 1
+
+
+def _healthy(state: State, body: _Body, entry: Entry) -> None:
+    if incident := state.incidents.get(body["incident"]):
+        incident.healthy_at = entry.at
+
+
+def _relapsed(state: State, body: _Body, _entry: Entry) -> None:
+    if incident := state.incidents.get(body["incident"]):
+        incident.healthy_at = None
+
+
+def _gave_up(state: State, body: _Body, _entry: Entry) -> None:
+    if incident := state.incidents.get(body["incident"]):
+        incident.gave_up = body["reason"]
+
+
+def _closed(state: State, body: _Body, entry: Entry) -> None:
+    incident = state.incidents.pop(body["incident"], None)
+    if incident is None:
+        return
+    incident.closed_at, incident.how = entry.at, body["how"]
+    state.closed = [each for each in state.closed if _closed_at(each) > entry.at - KEEP_CLOSED_S]
+    state.closed.append(incident)
+
+
+def _closed_at(incident: Incident) -> float:
+    return incident.closed_at or 0.0
+
+
+def _frozen(state: State, body: _Body, entry: Entry) -> None:
+    state.frozen = Freeze(entry.at, list(body["roots"]))
+
+
+def _calm(state: State, body: _Body, entry: Entry) -> None:
+    if state.frozen:
+        state.frozen.calm_at = entry.at if body["calm"] else None
+
+
+def _released(state: State, _body: _Body, entry: Entry) -> None:
+    state.frozen, state.released_at = None, entry.at
+
+
+def _paused(state: State, body: _Body, entry: Entry) -> None:
+    state.pause = Pause(entry.at, body["by"], body["reason"])
+
+
+def _resumed(state: State, _body: _Body, _entry: Entry) -> None:
+    state.pause = None
+
+
+def _approved(state: State, body: _Body, entry: Entry) -> None:
+    if incident := state.incidents.get(body["incident"]):
+        incident.approved_at = entry.at
+
+
+def _held(state: State, body: _Body, entry: Entry) -> None:
+    state.holds = {name: hold for name, hold in state.holds.items() if hold.until_at > entry.at}
+    hold = Hold(body["name"], entry.at + body["for_s"], body["by"], body["reason"])
+    state.holds[hold.name] = hold
+
+
+def _unheld(state: State, body: _Body, _entry: Entry) -> None:
+    state.holds.pop(body["name"], None)
+
+
+def _stopped(state: State, body: _Body, _entry: Entry) -> None:
+    newest = sorted(body["stops"].items(), key=lambda each: each[1])[-MAX_STOPS:]
+    state.stops = dict(newest)
+
+
+def _reported(state: State, body: _Body, entry: Entry) -> None:
+    state.reported_at |= dict.fromkeys(body["tiers"], entry.at)
+
+
+def _started(state: State, body: _Body, entry: Entry) -> None:
+    observing = {tier for tier, mode in body["modes"].items() if mode == "observe"}
+    state.observed_since = {
+        tier: state.observed_since.get(tier, entry.at) for tier in sorted(observing)
+    }
+
+
+_HANDLERS: Mapping[str, Callable[[State, _Body, Entry], None]] = {
+    CHECKPOINT: _checkpoint,
+    records.RECEIVED: _received,
+    records.DECIDED: _decided,
+    records.OPENED: _opened,
+    records.CLIMBED: _climbed,
+    records.INTENDED: _intended,
+    records.FINISHED: _finished,
+    records.HEALTHY: _healthy,
+    records.RELAPSED: _relapsed,
+    records.GAVE_UP: _gave_up,
+    records.CLOSED: _closed,
+    records.FROZEN: _frozen,
+    records.CALM: _calm,
+    records.RELEASED: _released,
+    records.PAUSED: _paused,
+    records.RESUMED: _resumed,
+    records.APPROVED: _approved,
+    records.HELD: _held,
+    records.UNHELD: _unheld,
+    records.STOPPED: _stopped,
+    records.REPORTED: _reported,
+    records.STARTED: _started,
+}
