@@ -19,6 +19,8 @@ CHECKPOINT = "checkpoint"
 KEEP_ACTS_S = 31 * 86400.0  # longer than any window that a configuration should have
 KEEP_CLOSED_S = 7 * 86400.0  # longer than same_incident
 MAX_STOPS = 4096
+# Reasons that leave an accepted alert open: nobody could be asked whether it is still so.
+UNCONFIRMED = frozenset({"alertmanager_down", "blind", "unsettled"})
 
 
 @dataclass(slots=True)
@@ -197,8 +199,9 @@ def _received(state: State, body: _Body, entry: Entry) -> None:
 
 
 def _decided(state: State, body: _Body, entry: Entry) -> None:
-    for fingerprint, starts_wall in body["alerts"]:
-        state.pending.pop((fingerprint, starts_wall), None)
+    if body["reason"] not in UNCONFIRMED:
+        for fingerprint, starts_wall in body["alerts"]:
+            state.pending.pop((fingerprint, starts_wall), None)
     if body["service"]:
         state.last[body["service"]] = Last(
             entry.at,

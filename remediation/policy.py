@@ -1,0 +1,286 @@
+"""
+Decide: from what is configured, remembered and seen to what is written down, and at most one restart.
+
+Pure; time is part of the situation. The order is that of caution: what can never be done, what
+cannot be told, what may not be done now, what comes next on the ladder, and whether limits allow it.
+Recovery is noticed in every state, also while nothing may be done.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import TypeVarTuple
+
+from remediation import limits, records
+from remediation.candidates import Key, find_candidates
+from remediation.ladder import next_step
+from remediation.limits import Obstacle
+from remediation.model import Decision, Entry, Outcome, Record, Rung
+from remediation.situation import Situation
+from remediation.state import Incident, State
+from remediation.storm import storm_records
+
+About = TypeVarTuple("About")
+MAX_UNKNOWN = 2  # restarts of one incident whose outcome nobody learnt; then a human looks
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    What is to be written, in this order, and what was decided; at most one decision acts.
+
+    *records* hold changes of incidents and storm; *decisions* one per root and per alert that came to
+    nothing. The engine writes both, decisions only when they differ from the last.
+    """
+
+    records: tuple[Record, ...]
+    decisions: tuple[Decision, ...]
+
+    @property
+    def act(self) -> Decision | None:
+        """The restart to be done now."""
+        return next((each for each in self.decisions if each.outcome is Outcome.ACT), None)
+
+
+@dataclass(slots=True)
+class Group:
+    """One root and the alerts that it explains; *own* says whether one of them is its own."""
+
+    root: str
+    alerts: list[Key] = field(default_factory=list)
+    own: bool = False
+
+
+def decide(here: Situation, new_id: Callable[[], str]) -> Plan:
+    """
+    Return what is to be written and done in the situation *here*.
+
+    Args:
+        here: The situation; its state is not changed.
+        new_id: Names a new incident.
+    """
+    return _Thinking(here, new_id).plan()
+
+
+class _Thinking:
+    """One decision in the making: records are applied to a state of our own as they are noted."""
+
+    def __init__(self, here: Situation, new_id: Callable[[], str]) -> None:
+        self._here = replace(here, state=copy.deepcopy(here.state))
+        self._new_id = new_id
+        self._records: list[Record] = []
+        self._decisions: list[Decision] = []
+        self._acted = False
+
+    def plan(self) -> Plan:
+        here = self._here
+        found = find_candidates(here)
+        self._decisions += found.decisions
+        self._decisions += self._unconfirmed()
+        groups = _group(here, found.services)
+        if here.world.docker_up:
+            self._observe(groups)
+            if not _first(limits.CANNOT_TELL, here):
+                self._note(*storm_records(here, _roots(here, groups)))
+        for group in groups:
+            self._decisions.append(self._about(group))
+        return Plan(tuple(self._records), tuple(self._decisions))
+
+    def _note(self, *found: Record) -> None:
+        now = self._here.now
+        for record in found:
+            self._records.append(record)
+            self._state.apply(Entry(0, now.steady, now.wall, record.kind, record.body, ""))
+
+    @property
+    def _state(self) -> State:
+        return self._here.state
+
+    def _unconfirmed(self) -> list[Decision]:
+        """Answer accepted alerts that nobody can be asked about."""
+        obstacle = _first(limits.CANNOT_TELL[:2], self._here)
+        if obstacle is None:
+            return []
+        return [
+            Decision(
+                Outcome.DEFER,
+                obstacle.reason,
+                service if (service := pending.labels.get("service", "")) in self._here.config.services else "",
+                detail=pending.labels.get("alertname", ""),
+                alerts=(key,),
+            )
+            for key, pending in self._state.pending.items()
+        ]  # fmt: skip
+
+    def _observe(self, groups: list[Group]) -> None:
+        """Note which incidents have become healthy, have relapsed, or are over."""
+        here = self._here
+        busy = {found.id for group in groups if (found := self._incident_of(group.root))}
+        for incident in list(self._state.incidents.values()):
+            if incident.root not in here.config.services:
+                self._note(records.closed(incident.id, "unknown"))
+                continue
+            sight = here.sight(incident.root)
+            if sight.container.stopped or (sight.container.state == "absent"):
+                self._note(records.closed(incident.id, "cancelled"))
+            elif not sight.healthy:
+                if incident.healthy_at is not None:
+                    self._note(records.relapsed(incident.id))
+            elif incident.healthy_at is None:
+                self._note(records.healthy(incident.id))
+            elif incident.id not in busy and self._stayed_well(incident):
+                self._note(records.closed(incident.id, "healed" if incident.tries else "recovered"))
+
+    def _stayed_well(self, incident: Incident) -> bool:
+        here = self._here
+        if here.blind or not here.settled or incident.healthy_at is None:
+            return False
+        return here.now.steady - incident.healthy_at >= here.config.ladder.probation_s
+
+    def _incident_of(self, root: str) -> Incident | None:
+        """Return the open incident that *root* belongs to: its own, or that of a root healed below it."""
+        for incident in self._state.incidents.values():
+            if incident.root == root:
+                return incident
+        below = self._here.config.graph.needs(root)
+        for incident in self._state.incidents.values():
+            if incident.root in below and incident.tries and not incident.gave_up:
+                return incident
+        return None
+
+    def _about(self, group: Group) -> Decision:
+        """Return the decision about one root."""
+        here, root = self._here, group.root
+        never = _first(limits.NEVER, here, root)
+        if never is not None and not group.own:
+            detail = f"{root}: {never.reason}"
+            return self._decision(group, Obstacle(Outcome.ESCALATE, "stopped_dependency", detail))
+        obstacle = never or _first(limits.CANNOT_TELL, here)
+        if obstacle is None and not group.own:
+            obstacle = Obstacle(Outcome.DEFER, "root_without_alert")
+        incident = self._incident_of(root)
+        obstacle = obstacle or _first(limits.NOT_NOW, here, root)
+        if obstacle is not None:
+            return self._decision(group, obstacle, incident)
+        if incident is None:
+            incident = self._open(root, min(start for _, start in group.alerts))
+        obstacle = _first(limits.MAY_NOT, here)
+        if obstacle is not None:
+            return self._decision(group, obstacle, incident)
+        return self._next(group, incident)
+
+    def _next(self, group: Group, incident: Incident) -> Decision:
+        """Return the decision about one root that may be worked on: climb, wait, or restart."""
+        here = self._here
+        if incident.gave_up:
+            return self._decision(group, Obstacle(Outcome.SKIP, incident.gave_up), incident)
+        if incident.unknown >= MAX_UNKNOWN:
+            return self._give_up(group, incident, "unknown_outcome")
+        if group.root != incident.root and not self._waited(incident):
+            detail = f"{incident.root} was healed; {group.root} may recover by itself"
+            return self._decision(group, Obstacle(Outcome.DEFER, "verifying", detail), incident)
+        step = next_step(here, incident)
+        while step.climb:
+            rung = self._above(incident)
+            if rung is Rung.PAGE:
+                return self._give_up(group, incident, "ladder_exhausted", step.detail)
+            self._note(records.climbed(incident.id, rung))
+            step = next_step(here, incident)
+        if step.reason:
+            obstacle: Obstacle | None = Obstacle(Outcome.DEFER, step.reason, step.detail)
+        else:
+            obstacle = self._hindered(step.service, incident)
+        if obstacle is not None:
+            return self._decision(group, obstacle, incident, step.service)
+        self._acted = True
+        reason = "approved" if incident.approved_at is not None else "restart"
+        evidence = here.sight(step.service).evidence or step.detail
+        obstacle = Obstacle(Outcome.ACT, reason, evidence)
+        return self._decision(group, obstacle, incident, step.service)
+
+    def _hindered(self, service: str, incident: Incident) -> Obstacle | None:
+        if self._acted:
+            return Obstacle(Outcome.DEFER, "spacing", "another restart is about to be done")
+        here = self._here
+        return limits.maintenance(here, service) or _first(
+            limits.ONE_RESTART, here, service, incident
+        )
+
+    def _waited(self, incident: Incident) -> bool:
+        """Whether dependants had the probation time since their root became healthy."""
+        since = incident.healthy_at
+        probation_s = self._here.config.ladder.probation_s
+        return since is not None and self._here.now.steady - since >= probation_s
+
+    def _above(self, incident: Incident) -> Rung:
+        rungs = self._here.config.ladder.rungs
+        present = Rung(incident.rung)
+        if present not in rungs:
+            return Rung.PAGE
+        return rungs[min(rungs.index(present) + 1, len(rungs) - 1)]
+
+    def _open(self, root: str, episode_wall: float) -> Incident:
+        here = self._here
+        since = here.now.steady - here.config.ladder.same_incident_s
+        earlier = [
+            each
+            for each in self._state.closed
+            if each.root == root and each.tries and (each.closed_at or 0.0) > since
+        ]
+        follows = earlier[-1].id if earlier else ""
+        tier = here.config.services[root].tier
+        name = self._new_id()
+        self._note(records.opened(name, root, tier, episode_wall, follows))
+        first = here.config.ladder.rungs[0]
+        if not follows and first is not Rung.SERVICE:
+            self._note(records.climbed(name, first))
+        return self._state.incidents[name]
+
+    def _give_up(self, group: Group, incident: Incident, reason: str, detail: str = "") -> Decision:
+        self._note(records.gave_up(incident.id, reason))
+        return self._decision(group, Obstacle(Outcome.ESCALATE, reason, detail), incident)
+
+    def _decision(
+        self,
+        group: Group,
+        obstacle: Obstacle,
+        incident: Incident | None = None,
+        restart: str = "",
+    ) -> Decision:
+        return Decision(
+            outcome=obstacle.outcome,
+            reason=obstacle.reason,
+            service=group.root,
+            tier=self._here.config.services[group.root].tier,
+            rung=Rung(incident.rung) if incident else Rung.SERVICE,
+            incident=incident.id if incident else "",
+            restart=restart,
+            detail=obstacle.detail,
+            alerts=tuple(group.alerts),
+        )
+
+
+def _first(
+    guards: Iterable[Callable[[*About], Obstacle | None]], *about: *About
+) -> Obstacle | None:
+    """Return what the first guard says that says anything."""
+    return next((found for guard in guards if (found := guard(*about)) is not None), None)
+
+
+def _group(here: Situation, services: dict[str, list[Key]]) -> list[Group]:
+    """Return one group per root, in the order in which services start; alerts sorted, none twice."""
+    groups: dict[str, Group] = {}
+    for service, alerts in services.items():
+        roots = here.config.graph.roots(service, here.unhealthy)
+        root = roots[0] if roots else service
+        group = groups.setdefault(root, Group(root))
+        group.alerts = sorted({*group.alerts, *alerts})
+        group.own = group.own or root == service
+    return [groups[name] for name in here.config.graph.sort(groups)]
+
+
+def _roots(here: Situation, groups: list[Group]) -> list[str]:
+    """Return the roots that something besides their alert calls unhealthy."""
+    return [group.root for group in groups if here.sight(group.root).evidence]

@@ -1,0 +1,90 @@
+"""
+Everything a decision is made from, in one value, and the plain questions that are asked of it.
+
+Pure. Which services count, who is unhealthy, what is alerted, whether what Alertmanager says can be
+relied on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from remediation.clock import Moment
+from remediation.config import Config, Service
+from remediation.model import Alert, Container, Sight, World
+from remediation.state import Hold, State
+
+RESTART = "restart"
+NOTHING = Sight(Container("absent"))
+# After its start Alertmanager hears of all firing alerts within Prometheus's resend delay (one
+# minute) and an evaluation; before that an empty list means nothing (reference remediation, S14).
+SETTLE_S = 120.0
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What is configured, what the journal adds up to, what is seen, and when."""
+
+    config: Config
+    state: State
+    world: World
+    now: Moment
+
+    def sight(self, service: str) -> Sight:
+        """Return what is seen of *service*; a container that is absent if nothing is."""
+        return self.world.services.get(service, NOTHING)
+
+    def counts(self, service: str) -> bool:
+        """Whether *service* has to be healthy: not a job that ends, nor an optional one that is not there."""
+        ours = self.config.services[service]
+        return not ours.oneshot and (self.sight(service).exists or not ours.optional)
+
+    @cached_property
+    def unhealthy(self) -> frozenset[str]:
+        """The services that count and are not healthy now; those just starting among them."""
+        return frozenset(
+            name
+            for name, ours in self.config.services.items()
+            if (self.counts(name) and not self.sight(name).healthy)
+            or (ours.oneshot and self._job_failed(name))
+        )
+
+    def _job_failed(self, service: str) -> bool:
+        # A job that ended well, still runs, or was never made is no reason to wait for it.
+        ours = self.sight(service).container
+        return ours.state in ("exited", "dead") and ours.exit_code not in (0, None)
+
+    @cached_property
+    def alerts(self) -> tuple[Alert, ...]:
+        """The active alerts; () when Alertmanager did not answer."""
+        return self.world.alerts.active if self.world.alerts else ()
+
+    @property
+    def blind(self) -> bool:
+        """Whether the Watchdog is missing for too long: alerts may be lost then."""
+        if self.world.alerts is None:
+            return False  # another reason, told apart
+        age = self.world.alerts.watchdog_age_s
+        return age is None or age > self.config.alertmanager.blind_after_s
+
+    @property
+    def settled(self) -> bool:
+        """Whether an alert that is not in the list is really over."""
+        return self.world.alerts is not None and self.world.alerts.uptime_s >= SETTLE_S
+
+    def hold(self, service: str) -> Hold | None:
+        """Return the announced work that covers *service* now."""
+        for name in (service, self.config.services[service].tier):
+            found = self.state.holds.get(name)
+            if found and found.until_at > self.now.steady:
+                return found
+        return None
+
+    def age_s(self, wall: float) -> float:
+        """Return how long ago *wall* was; a moment ahead of us is now, 0 (never) is long ago."""
+        return max(0.0, self.now.wall - wall) if wall else float("inf")
+
+    def start_s(self, ours: Service) -> float:
+        """Return how long *ours* may take to become healthy after a start."""
+        return max(ours.start_period_s, self.sight(ours.name).container.patience_s)
