@@ -1,0 +1,138 @@
+"""
+Restarts: an intent first, then the restart on a thread of its own, then what became of it.
+
+An intent without an outcome is a restart that nobody has heard of since: we crashed, or it hangs. It
+is never asked for again; what became of it is read off the container's start (`State.StartedAt` after
+the intent means done), as soon as Docker can be asked.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+
+from remediation import records
+from remediation.clock import Moment
+from remediation.config import Config
+from remediation.model import (
+    Decision,
+    Driver,
+    Entry,
+    Fence,
+    Record,
+    Restarted,
+    Result,
+    World,
+)
+from remediation.state import Intent, State
+
+log = logging.getLogger(__name__)
+
+Accept = Callable[..., Future[tuple[Entry, ...]]]
+Collect = Callable[[str], Mapping[str, object]]
+# The engine goes on stopping and starting without us; after its stop timeout, two more waits of its
+# own and a start, nothing will come of it any more (reference remediation, D1 and D3).
+LATE_S = 30.0
+SLACK_S = 1.0  # Docker's StartedAt and our wall clock are the same host's, but not the same reading
+
+
+class Restarts:
+    """
+    Restarts containers through *driver*.
+
+    Args:
+        driver: Docker, or what only says what it would do.
+        collect: Returns the evidence about a service; may take seconds, must not raise.
+        new_id: Names an action.
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        collect: Collect = lambda _: {},
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex[:12],
+    ) -> None:
+        self._driver = driver
+        self._collect = collect
+        self._new_id = new_id
+        self._running: set[str] = set()
+        self.evidence: dict[str, Mapping[str, object]] = {}  # by service, of the last action
+
+    def collect(self, decision: Decision) -> None:
+        """Collect what can be seen of the service that is about to be restarted."""
+        self.evidence[decision.restart] = self._collect(decision.restart)
+
+    def intent(self, decision: Decision, config: Config, world: World) -> Record:
+        """Return the record of what is about to be done."""
+        service = config.services[decision.restart]
+        container = world.services[decision.restart].container
+        return records.intended(
+            self._new_id(), decision, service.tier, container, service.container
+        )
+
+    def abandoned(self, intent: Record) -> Record:
+        """Return the end of an *intent* that was not carried out."""
+        came = Restarted(Result.FAILED, "not done: too long since the look")
+        return records.finished(str(intent.body["action"]), came, 0.0)
+
+    def start(self, intent: Entry, accept: Accept) -> None:
+        """Carry out *intent*; *accept* takes the record of what became of it."""
+        action = str(intent.body["action"])
+        self._running.add(action)
+        threading.Thread(
+            target=self._carry_out, args=(intent, accept), name=f"restart-{action}", daemon=True
+        ).start()
+
+    def _carry_out(self, intent: Entry, accept: Accept) -> None:
+        body = intent.body
+        action, service = str(body["action"]), str(body["service"])
+        fence = Fence(str(body["container"]), str(body["id"]), float(str(body["started_wall"])))
+        began = time.monotonic()
+        try:
+            came = self._driver.restart(service, fence)
+        except Exception as error:
+            # A mistake of ours must not leave the action open as if it still ran.
+            log.exception("restarting %s broke", service)
+            came = Restarted(Result.UNKNOWN, f"{type(error).__name__}")
+        log.info("restarted %s: %s %s", service, came.result.value, came.detail)
+        done = [records.finished(action, came, time.monotonic() - began)]
+        if found := self.evidence.pop(service, None):
+            done.append(records.evidence(action, found))
+        try:
+            accept(*done).result()
+        except Exception:
+            log.exception(
+                "what became of %s could not be written; it will be read off Docker", action
+            )
+        finally:
+            self._running.discard(action)
+
+    def recover(self, state: State, world: World, now: Moment) -> Iterator[Record]:
+        """Yield what became of intents that nobody works on any more."""
+        if not world.docker_up:
+            return
+        for intent in state.intents.values():
+            if intent.action in self._running:
+                continue
+            came = self._judge(intent, world, now)
+            if came is not None:
+                log.warning("action %s on %s: %s", intent.action, intent.service, came.detail)
+                yield records.finished(intent.action, came, max(0.0, now.steady - intent.at))
+
+    def _judge(self, intent: Intent, world: World, now: Moment) -> Restarted | None:
+        """Return what became of *intent*; None while it may still be under way."""
+        sight = world.services.get(intent.service)
+        if sight is None or sight.container.state == "absent":
+            return Restarted(Result.UNKNOWN, "its container is gone")
+        ours = sight.container
+        if ours.id != intent.id:
+            return Restarted(Result.UNKNOWN, "its container was made anew")
+        if ours.started_wall > max(intent.started_wall, intent.wall - SLACK_S):
+            return Restarted(Result.SUCCEEDED, "found done", ours.started_wall)
+        if now.steady - intent.at < ours.stop_timeout_s + LATE_S:
+            return None
+        return Restarted(Result.FAILED, "found not done")
