@@ -169,6 +169,9 @@ NOT_NOW: tuple[Callable[[Situation, str], Obstacle | None], ...] = (
     starting,
 )
 
+# For a service that is restarted for the sake of another root: evidence and start are the ladder's.
+ELSEWHERE: tuple[Callable[[Situation, str], Obstacle | None], ...] = (maintenance,)
+
 
 # What concerns one restart in an incident ---------------------------------------------------------
 

@@ -204,7 +204,7 @@ class _Thinking:
         if self._acted:
             return Obstacle(Outcome.DEFER, "spacing", "another restart is about to be done")
         here = self._here
-        return limits.maintenance(here, service) or _first(
+        return _first(limits.ELSEWHERE, here, service) or _first(
             limits.ONE_RESTART, here, service, incident
         )
 

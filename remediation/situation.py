@@ -42,7 +42,13 @@ class Situation:
 
     @cached_property
     def unhealthy(self) -> frozenset[str]:
-        """The services that count and are not healthy now; those just starting among them."""
+        """
+        The services that count and are not healthy now; those just starting among them.
+
+        None while Docker does not answer: nothing is known then.
+        """
+        if not self.world.docker_up:
+            return frozenset()
         return frozenset(
             name
             for name, ours in self.config.services.items()
