@@ -124,7 +124,7 @@ def _measured(process: Process, scrape: Callable[[], object], times: int) -> str
 
 
 def _agents_file(folder: Path, port: int, fleet: int, paths: Sequence[str]) -> Path:
-    lines = [f"version: 1\nlisten: {HOST}:{port}\ntargets:"]
+    lines = [f"version: 1\nexporter: agents\nlisten: {HOST}:{port}\ntargets:"]
     lines += [
         f"- {{service: a{number}, tier: agents, kind: http-agent, profile: default, container: c{number},"
         f" probe: http, url: 'http://{HOST}:{fleet}/{path}',"

@@ -155,7 +155,7 @@ class DockerApi:
             path = self._url.removeprefix("unix://")
             return (yield from connect([(socket.AF_UNIX, path)]))
         host, _, port = self._url.removeprefix("tcp://").rpartition(":")
-        addresses = yield from find(host, int(port))
+        addresses = yield from find(host.removeprefix("[").removesuffix("]"), int(port))
         return (yield from connect(addresses))
 
 

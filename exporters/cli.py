@@ -118,6 +118,6 @@ def _parts(name: str, config: Path | None) -> list[Part]:
         names = ", ".join(f"{each}.yml" for each in NAMES)
         raise ConfigError(f"{folder}: none of {names} is there. Name their folder with --config.")
     return [
-        Part(importlib.import_module(f"exporters.{each}").build, path)
+        Part(importlib.import_module(f"exporters.{each}").build, path, each)
         for each, path in paths.items()
     ]

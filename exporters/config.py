@@ -7,14 +7,15 @@ comes a `Config`. Everything that is wrong is said at once, each with file, line
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exporters.form import Problem, form_problems, problem, told
-from exporters.patterns import Pattern, PatternError, compile_pattern
-from exporters.yaml_read import ConfigError, Document, read_yaml
+from exporters.config_checks import MAX_PORT, foreign_problems, meaning_problems
+from exporters.form import form_problems, told
+from exporters.patterns import Pattern, compile_pattern
+from exporters.yaml_read import ConfigError, read_yaml
 
 __all__ = ["LABELS", "Config", "ConfigError", "Target", "load_config"]
 
@@ -23,7 +24,6 @@ DEFAULT_DEADLINE_S = 3.0
 DEFAULT_INFERENCE_TIMEOUT_S = 30.0
 DEFAULT_INFERENCE_TOKENS = 16
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_MAX_PORT = 65535
 _SCHEMA = Path(__file__).with_name("config.schema.json")
 
 
@@ -75,6 +75,15 @@ class Inference:
     interval_s: float
     timeout_s: float
     tokens: int
+    load_options: tuple[tuple[str, int | bool], ...] = ()  # that all callers of the server send
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """Credentials for a proxy in front: a bearer token, or with *username* a password, in *file*."""
+
+    file: Path
+    username: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +102,7 @@ class Target:
     other_ports: tuple[int, ...] = ()
     expected_models: tuple[str, ...] = ()
     inference: Inference | None = None
+    auth: Auth | None = None
 
     @property
     def labels(self) -> tuple[str, str, str, str]:
@@ -110,64 +120,22 @@ class Config:
     docker: Docker | None = None
 
 
-def load_config(path: Path) -> Config:
+def load_config(path: Path, exporter: str = "") -> Config:
     """
-    Return the configuration in *path*.
+    Return the configuration in *path*, which must be that of *exporter* if one is named.
 
     Raises:
         ConfigError: One line per problem, sorted by line: `file:line: fact. Cure.`
     """
     document = read_yaml(path)
-    problems = list(form_problems(document, _SCHEMA)) or list(_meaning_problems(document))
+    problems = (
+        list(form_problems(document, _SCHEMA))
+        or list(foreign_problems(document, exporter))
+        or list(meaning_problems(document))
+    )
     if problems:
         raise ConfigError(told(problems))
-    return _config(document.data)
-
-
-def _meaning_problems(document: Document) -> Iterator[Problem]:
-    data = document.data
-    seen: dict[str, int] = {}
-    if _port_of(data["listen"]) > _MAX_PORT:
-        text = f"listen: {data['listen']!r} has no such port. Use one up to {_MAX_PORT}."
-        yield problem(document, ("listen",), text)
-    for index, target in enumerate(data["targets"]):
-        keys: tuple[str | int, ...] = ("targets", index)
-        name = target["service"]
-        if name in seen:
-            text = f"service {name!r} is also target {seen[name]}. Keep one of the two."
-            yield problem(document, (*keys, "service"), text)
-        seen.setdefault(name, index)
-        for key, text in _target_problems(target):
-            yield problem(document, (*keys, *key), f"service {name!r}: {text}")
-
-
-def _target_problems(target: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
-    url, probe = target.get("url", ""), target["probe"]
-    wanted = {"http": ("http://", "https://"), "tcp": ("tcp://",), "container": ()}[probe]
-    if not wanted and url:
-        yield ("url",), "probe container takes no url. Remove it, or say probe: http."
-    elif wanted and not url:
-        yield ("probe",), f"probe {probe} needs a url. Add one like {wanted[0]}name:8080."
-    elif wanted and not url.startswith(wanted):
-        yield ("url",), f"{url!r} does not fit probe {probe}. Begin it with {wanted[0]}."
-    elif url and not 0 < _port_of(url) <= _MAX_PORT:
-        yield ("url",), f"{url!r} has no such port. Use one from 1 to {_MAX_PORT}."
-    expect = target.get("expect", {})
-    if expect and probe != "http":
-        yield ("expect",), f"probe {probe} has no answer to expect. Remove it."
-    for key in ("body", "not_body"):
-        try:
-            compile_pattern(expect.get(key, ""))
-        except PatternError as error:
-            yield ("expect", key), f"{expect[key]!r} is no RE2: {error}. Correct the expression."
-    names = [each["name"] for each in expect.get("dependencies", ())]
-    if len(set(names)) < len(names):
-        yield ("expect", "dependencies"), "a dependency is named twice. Keep one of the two."
-
-
-def _port_of(address: str) -> int:
-    """Return the port of `host:port` or of a url."""
-    return int(address.rpartition("://")[2].split("/")[0].rpartition(":")[2])
+    return _config(document.data, path.parent)
 
 
 def seconds(text: str) -> float:
@@ -179,22 +147,22 @@ def seconds(text: str) -> float:
 def parse_address(text: str) -> Address:
     """Return `host:port` as an address; ValueError if it is none."""
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > _MAX_PORT:
+    if not colon or not port.isdecimal() or int(port) > MAX_PORT:
         raise ValueError(f"{text!r} is not host:port")
     return Address(host.removeprefix("[").removesuffix("]"), int(port))
 
 
-def _config(data: Mapping[str, Any]) -> Config:
+def _config(data: Mapping[str, Any], folder: Path) -> Config:
     docker = data.get("docker")
     return Config(
         listen=parse_address(data["listen"]),
         deadline_s=seconds(data["deadline"]) if "deadline" in data else DEFAULT_DEADLINE_S,
         docker=Docker(docker["url"], docker["project"]) if docker else None,
-        targets=tuple(_target(target) for target in data["targets"]),
+        targets=tuple(_target(target, folder) for target in data["targets"]),
     )
 
 
-def _target(data: Mapping[str, Any]) -> Target:
+def _target(data: Mapping[str, Any], folder: Path) -> Target:
     plain = {
         key: data[key] for key in (*LABELS, "container", "probe", "url", "port") if key in data
     }
@@ -204,6 +172,7 @@ def _target(data: Mapping[str, Any]) -> Target:
         other_ports=tuple(data.get("other_ports", ())),
         expected_models=tuple(data.get("expected_models", ())),
         inference=_inference(data.get("inference")),
+        auth=_auth(data.get("auth"), folder),
     )
 
 
@@ -228,4 +197,12 @@ def _inference(data: Mapping[str, Any] | None) -> Inference | None:
         interval_s=seconds(data["interval"]),
         timeout_s=seconds(data["timeout"]) if "timeout" in data else DEFAULT_INFERENCE_TIMEOUT_S,
         tokens=data.get("tokens", DEFAULT_INFERENCE_TOKENS),
+        load_options=tuple(data.get("load_options", {}).items()),
     )
+
+
+def _auth(data: Mapping[str, Any] | None, folder: Path) -> Auth | None:
+    if data is None:
+        return None
+    username = data.get("username", "")
+    return Auth(folder / data["password_file" if username else "bearer_token_file"], username)

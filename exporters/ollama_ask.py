@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from exporters.config import Inference, Target
+from exporters.config import Auth, Inference, Target
 from exporters.deadline import Deadline
 from exporters.ollama_fetch import FetchError, fetch
 from exporters.ollama_names import Name, parse_name
@@ -43,6 +43,7 @@ class Server:
     other_ports: tuple[int, ...] = ()
     expected: tuple[Name, ...] = ()
     inference: Inference | None = None
+    auth: Auth | None = None
     cap: int = 80  # models that get series
 
 
@@ -57,6 +58,7 @@ def server_of(target: Target, cap: int) -> Server:
         other_ports=target.other_ports,
         expected=tuple(reversed(names.values())),
         inference=target.inference,
+        auth=target.auth,
         cap=cap,
     )
 
@@ -109,8 +111,13 @@ class Asker:
         deadline: Deadline,
         *,
         send: Mapping[str, str] | None = None,
+        auth: Auth | None = None,
     ) -> Ask[T]:
-        """Ask *url* for *path*, or POST *send* there; the outcome carries what *parse* makes of it."""
+        """
+        Ask *url* for *path*, or POST *send* there, with *auth*.
+
+        The outcome carries what *parse* makes of the answer.
+        """
         ask: Ask[T] = Ask()
         self._threads = {k: thread for k, thread in self._threads.items() if thread.is_alive()}
         if key in self._threads:
@@ -119,7 +126,7 @@ class Asker:
 
         def work() -> None:
             try:
-                answer = fetch(url, path, deadline, send=send)
+                answer = fetch(url, path, deadline, send=send, auth=auth)
                 with self._parsing:
                     value, reason = _parsed(url + path, parse, answer.body)
                 ask.finish(value, reason, answer.server_time)
@@ -174,7 +181,12 @@ class Rounds:
     def _start(self, deadline: Deadline) -> dict[tuple[Server, str], Ask[object]]:
         return {
             (server, endpoint): self._asker.start(
-                (server, endpoint), server.url, f"/api/{endpoint}", parse, deadline
+                (server, endpoint),
+                server.url,
+                f"/api/{endpoint}",
+                parse,
+                deadline,
+                auth=server.auth,
             )
             for server in self.servers
             for endpoint, parse in _PARSE.items()

@@ -61,7 +61,7 @@ class ContextsCollector:
         return {
             digest: self._asker.start(
                 (server, digest), server.url, "/api/show", parse_context, until,
-                send={"model": wanted[digest]},
+                send={"model": wanted[digest]}, auth=server.auth,
             )
             for digest in new
         }  # fmt: skip

@@ -29,7 +29,8 @@ REFRESH_S = (
 def at_port(url: str, port: int) -> str:
     """Return *url* with another *port*."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}:{port}{parts.path}"
+    host = parts.netloc.rpartition(":")[0]  # with the brackets of an IPv6 address
+    return f"{parts.scheme}://{host}:{port}{parts.path}"
 
 
 def _port_of(url: str) -> int:
@@ -60,7 +61,11 @@ class PortsCollector:
     def _ask_others(
         self, server: Server, deadline: Deadline, patience: Deadline
     ) -> dict[int, Ask[str]]:
-        """Return the questions to all other ports, none if the promised one answers soon."""
+        """
+        Return the questions to all other ports, none if the promised one answers soon.
+
+        Credentials are for the promised one: who listens on the others is not known.
+        """
         early = self._rounds.outcome(server, "version", deadline, until=patience)
         if early.reason is None:
             return {}
@@ -123,7 +128,10 @@ class FeaturesCollector:
         return known is None or now - known.asked_at >= REFRESH_S
 
     def _ask(self, server: Server, until: Deadline) -> tuple[Ask[bytes], Ask[bool | None]]:
+        url, auth = server.url, server.auth
         return (
-            self._asker.start((server, "metrics"), server.url, "/metrics", bytes, until),
-            self._asker.start((server, "status"), server.url, "/api/status", parse_status, until),
+            self._asker.start((server, "metrics"), url, "/metrics", bytes, until, auth=auth),
+            self._asker.start(
+                (server, "status"), url, "/api/status", parse_status, until, auth=auth
+            ),
         )

@@ -20,12 +20,15 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from exporters.config import Auth
 from exporters.deadline import Deadline
+from exporters.ollama_credentials import CredentialsError, authorization
 
 MAX_BODY = 2 * 1024 * 1024  # 5,000 of the largest entries recorded, 403 bytes, are 2.02 MB
 MAX_LINE = 256 * 1024  # of a streamed answer; Ollama's own client takes 512 kB
 REASONS = (
     "body",  # not the documented form
+    "credentials",  # their file cannot be read, or has none in it
     "dns",  # the host has no address
     "protocol",  # no HTTP/1, or compressed though not asked for
     "redirect",
@@ -82,15 +85,16 @@ def fetch(
     deadline: Deadline,
     *,
     send: Mapping[str, Any] | None = None,
+    auth: Auth | None = None,
     max_body: int = MAX_BODY,
 ) -> Answer:
     """
-    Return what *url* answers at *path* below its own: GET, or POST of *send* as JSON.
+    Return what *url* answers at *path* below its own: GET, or POST of *send* as JSON; with *auth*.
 
     Raises:
         FetchError: No answer with status 200 of at most *max_body* bytes by *deadline*.
     """
-    with _reasons(), _response(url, path, deadline, send, None) as response:
+    with _reasons(), _response(url, path, deadline, _message(send, auth), None) as response:
         body = response.read(max_body + 1)
         if len(body) > max_body:
             raise FetchError("too_large", f"more than {max_body} bytes")
@@ -98,7 +102,13 @@ def fetch(
 
 
 def fetch_lines(
-    url: str, path: str, deadline: Deadline, *, send: Mapping[str, Any], stop: Stop
+    url: str,
+    path: str,
+    deadline: Deadline,
+    *,
+    send: Mapping[str, Any],
+    auth: Auth | None,
+    stop: Stop,
 ) -> Iterator[bytes]:
     """
     Yield the lines of a streamed answer, without empty ones, as they come; *stop* ends it early.
@@ -106,7 +116,7 @@ def fetch_lines(
     Raises:
         FetchError: As for `fetch`; also when the stream breaks off or a line has no end.
     """
-    with _reasons(), _response(url, path, deadline, send, stop) as response:
+    with _reasons(), _response(url, path, deadline, _message(send, auth), stop) as response:
         while line := response.readline(MAX_LINE + 1):
             if len(line) > MAX_LINE:
                 raise FetchError("too_large", f"a line of more than {MAX_LINE} bytes")
@@ -119,6 +129,8 @@ def _reasons() -> Iterator[None]:
     """Turn every trouble of sockets, TLS and HTTP into a FetchError."""
     try:
         yield
+    except CredentialsError as error:
+        raise FetchError("credentials", str(error)) from error
     except TimeoutError as error:
         raise FetchError("timeout") from error
     except socket.gaierror as error:
@@ -133,9 +145,21 @@ def _reasons() -> Iterator[None]:
         raise FetchError("protocol", f"{type(error).__name__}: {error}") from error
 
 
+_Message = tuple[bytes | None, dict[str, str]]  # body, headers
+
+
+def _message(send: Mapping[str, Any] | None, auth: Auth | None) -> _Message:
+    headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+    if auth is not None:
+        headers["Authorization"] = authorization(auth)
+    if send is None:
+        return None, headers
+    return json.dumps(send).encode(), headers | {"Content-Type": "application/json"}
+
+
 @contextlib.contextmanager
 def _response(
-    url: str, path: str, deadline: Deadline, send: Mapping[str, Any] | None, stop: Stop | None
+    url: str, path: str, deadline: Deadline, message: _Message, stop: Stop | None
 ) -> Iterator[http.client.HTTPResponse]:
     parts = urlsplit(url)
     host, secure = parts.hostname or "", parts.scheme == "https"
@@ -146,10 +170,7 @@ def _response(
     connection = http.client.HTTPConnection(host, port)
     connection.sock = _Timed(sock, deadline)  # what http.client uses of one
     try:
-        body = None if send is None else json.dumps(send).encode()
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
+        body, headers = message
         method = "GET" if body is None else "POST"
         connection.request(method, parts.path.rstrip("/") + path, body, headers)
         if stop is not None and stop.set.is_set():

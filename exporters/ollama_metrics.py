@@ -22,7 +22,8 @@ _CACHED = "; the last test generation, which may be older than this scrape"
 _SKIPPED = (
     "Test generations left out, once per interval and reason: not_loaded (or not for long any "
     "more), would_pin (nobody else used the model just now), would_reload (it may have been "
-    "loaded with options of its own), remote, busy (loading, in use, or the lists hang)"
+    "loaded with options of its own, or from another file), remote, unsupported (it makes no "
+    "text), busy (loading, in use, or the lists hang)"
 )
 
 GAUGES: Mapping[str, tuple[str, Sequence[str]]] = {

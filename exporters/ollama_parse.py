@@ -65,6 +65,14 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """What /api/show tells: the longest context, and whether text can be had (yes where it is silent)."""
+
+    context: int | None = None
+    generates: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
     """One line of a streamed generation; times in seconds, None where the line does not say."""
 
@@ -102,12 +110,20 @@ def parse_status(body: bytes) -> bool | None:
     return None if not isinstance(disabled, bool) else not disabled
 
 
+def parse_show(body: bytes) -> Shown:
+    """Return what is shown of a model; raises BodyError."""
+    data = _object(body)
+    info, can = data.get("model_info"), data.get("capabilities")
+    context = None
+    if isinstance(info, dict):
+        context = _count(info.get(f"{info.get('general.architecture')}.context_length"))
+    generates = not isinstance(can, list) or ("completion" in can and "image" not in can)
+    return Shown(context or None, generates)
+
+
 def parse_context(body: bytes) -> int | None:
     """Return the longest context in an answer of /api/show; None if it does not say."""
-    info = _object(body).get("model_info")
-    if not isinstance(info, dict):
-        return None
-    return _count(info.get(f"{info.get('general.architecture')}.context_length"))
+    return parse_show(body).context
 
 
 def parse_token(line: bytes) -> Token:

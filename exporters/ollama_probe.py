@@ -13,7 +13,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import cast
 
@@ -23,12 +23,12 @@ from exporters import ollama_rules as rules
 from exporters.config import Inference
 from exporters.deadline import Deadline
 from exporters.ollama_ask import Rounds, Server
-from exporters.ollama_fetch import FetchError, Stop, fetch
-from exporters.ollama_generate import BUSY, Result, generate, request
+from exporters.ollama_fetch import Answer, FetchError, Stop, fetch
+from exporters.ollama_generate import BUSY, Question, Result, generate
 from exporters.ollama_metrics import Page
 from exporters.ollama_models import Ps, Tags
 from exporters.ollama_names import parse_name
-from exporters.ollama_parse import BodyError, Loaded, parse_context, parse_ps, parse_tags
+from exporters.ollama_parse import BodyError, Loaded, Shown, parse_ps, parse_show, parse_tags
 from exporters.ollama_record import Record
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class Probe:
         self._watch = rules.Watch()
         self._record = Record()
         self._skipped_at: dict[str, float] = {}
-        self._longest: tuple[str, int | None] | None = None  # by digest
+        self._shown: tuple[str, Shown] | None = None  # by digest
         self._running = False
         self._stop = Stop()
 
@@ -135,11 +135,11 @@ class Probe:
     def _run(self, model: Loaded) -> str | None:
         """Look once more, then ask; return why it was left out after all."""
         try:
-            longest = self._longest_context(model)
+            shown = self._show(model)
             before, _ = self._ps()
             if self._stop.set.wait(LOOK_AGAIN_S):
                 return "busy"
-            tags = parse_tags(fetch(self._server.url, "/api/tags", self._soon()).body)
+            tags = parse_tags(self._fetch("/api/tags").body)
             ps, clock = self._ps()
         except (FetchError, BodyError) as error:
             log.info("no test generation of %s: %s", self._name.shown, error)
@@ -151,31 +151,45 @@ class Probe:
             return why or "not_loaded"
         if after != rules.find(self._name, before) or after != model:
             return "busy"  # being loaded, in use, or another one by now
-        self._ask(rules.context_to_send(after, longest))
+        if not shown.generates:
+            return "unsupported"
+        options = rules.load_options(after, shown.context, dict(self._inference.load_options))
+        if options is None:
+            return "would_reload"
+        self._ask(options)
         return None
 
     def _ps(self) -> tuple[Ps, float]:
-        answer = fetch(self._server.url, "/api/ps", self._soon())
+        answer = self._fetch("/api/ps")
         return parse_ps(answer.body), answer.server_time or time.time()
 
-    def _soon(self) -> Deadline:
-        return Deadline.after(LIST_TIMEOUT_S)
+    def _fetch(self, path: str, send: Mapping[str, str] | None = None) -> Answer:
+        server = self._server
+        return fetch(server.url, path, Deadline.after(LIST_TIMEOUT_S), send=send, auth=server.auth)
 
-    def _longest_context(self, model: Loaded) -> int | None:
-        """Return the longest context of *model*, asked once per digest; /api/show loads nothing."""
-        if self._longest is None or self._longest[0] != model.digest:
-            send = {"model": self._inference.model}
-            answer = fetch(self._server.url, "/api/show", self._soon(), send=send)
-            self._longest = (model.digest, parse_context(answer.body))
-        return self._longest[1]
+    def _show(self, model: Loaded) -> Shown:
+        """Return what is shown of *model*, asked once per digest; /api/show loads nothing."""
+        if self._shown is None or self._shown[0] != model.digest:
+            answer = self._fetch("/api/show", {"model": self._inference.model})
+            self._shown = (model.digest, parse_show(answer.body))
+        return self._shown[1]
 
-    def _ask(self, context: int | None) -> None:
-        inference = self._inference
-        body = request(inference.model, inference.tokens, context, secrets.randbits(64))
-        result = generate(self._server.url, body, inference.timeout_s, self._stop)
+    def _ask(self, options: Mapping[str, int | bool]) -> None:
+        inference, server = self._inference, self._server
+        question = Question(
+            server.url, server.auth, inference.model, options, inference.tokens,
+            secrets.randbits(64),
+        )  # fmt: skip
+        result = generate(question, inference.timeout_s, self._stop)
         if self._stop.set.is_set():
             return
         log.info("test generation of %s: %s", self._name.shown, result.reason or "fine")
+        if result.load_s >= rules.RELOADED_S:
+            log.warning(
+                "%s took %.1f s to be ready and was loaded anew, it seems: do its callers send other "
+                "loading options than load_options says? No test generations for a day",
+                self._name.shown, result.load_s,
+            )  # fmt: skip
         with self._lock:
             self._take(result)
 
@@ -184,7 +198,7 @@ class Probe:
         self._watch = rules.ended(
             self._watch,
             failed=result.reason is not None,
-            load_s=result.last.load_s if result.last else 0.0,
+            load_s=result.load_s,
             timeout_s=self._inference.timeout_s,
             now=now,
         )

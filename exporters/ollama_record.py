@@ -68,5 +68,5 @@ class Record:
         yield "ollama_probe_success", float(result.reason is None)
         yield "ollama_probe_duration_seconds", result.seconds
         yield "ollama_probe_time_to_first_token_seconds", result.first_token_s
-        yield "ollama_probe_load_duration_seconds", result.last.load_s if result.last else None
+        yield "ollama_probe_load_duration_seconds", result.load_s if result.last else None
         yield "ollama_probe_decode_tokens_per_second", result.tokens_per_second

@@ -2,13 +2,14 @@
 When a test generation is allowed: only if it loads, reloads, pins and sends away nothing. Pure.
 
 What a generation does to Ollama (server/sched.go at v0.17.4) decides the rules:
-- A model that is not in memory would be loaded: so it must be in /api/ps a moment before, and not
-  about to leave.
-- It is loaded anew when the request's loading options differ from those it was loaded with. Of
-  these, /api/ps shows the context: we ask for the very one that is loaded. Where that is the
-  longest that the model can take, more may have been asked for, so we name none; had it been
-  loaded with other options all the same, the time for loading shows it, and the model is left
-  alone for a day.
+- A model that is not in memory would be loaded: so it must be in /api/ps a moment before, not
+  about to leave, and the one that is installed under its name: after a pull that is another.
+- It is loaded anew when the request's loading options differ from those it was loaded with
+  (needsReload). /api/ps shows only the context of them. So generations are made only where the
+  configuration states the options that callers send, and we send the same (`load_options`).
+- It is loaded anew when its process does not say within ten seconds that it is well. So that is
+  asked first, and given up in half the time (exporters.ollama_generate.ready).
+- Should it be loaded anew all the same, the time shows it, and the model is left alone for a day.
 - The time until it leaves memory starts again after every use, ours too. So we ask only within
   one scrape of somebody else's use, which /api/ps shows as a new expires_at. Who is idle is never
   asked. A pinned model has no such time. `keep_alive` is never sent: it would bind later users.
@@ -17,16 +18,18 @@ What a generation does to Ollama (server/sched.go at v0.17.4) decides the rules:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from exporters.ollama_models import Ps, Tags, pinned
 from exporters.ollama_names import Name
 from exporters.ollama_parse import Loaded
 
-SKIPS = ("busy", "not_loaded", "remote", "would_pin", "would_reload")
+SKIPS = ("busy", "not_loaded", "remote", "unsupported", "would_pin", "would_reload")
 LEAVING_S = 5.0  # a generation begins within milliseconds; this is for stalls
 RECENT_S = 120.0  # an older look does not tell when a use was; scrapes come every 15 to 60 s
 RELOADED_S = 0.5  # getting a loaded model ready takes 1 to 50 ms, measured on two busy cores
+AUTOMATIC = -1  # num_gpu: left to Ollama, which then does not compare it
 RELOAD_PAUSE_S = 86400.0
 SAME_MOMENT_S = 0.001
 
@@ -96,7 +99,7 @@ def obstacle(watch: Watch, name: Name, lists: Lists) -> str | None:
     model = find(name, lists.ps)
     if model is None or model.expires is None:
         return "not_loaded"
-    return _residency(watch, model, lists.clock) or _reload(watch, model, lists.now)
+    return _residency(watch, model, lists.clock) or _reload(watch, model, lists)
 
 
 def _residency(watch: Watch, model: Loaded, clock: float) -> str | None:
@@ -109,21 +112,32 @@ def _residency(watch: Watch, model: Loaded, clock: float) -> str | None:
     return None if watch.used or watch.repeat else "would_pin"
 
 
-def _reload(watch: Watch, model: Loaded, now: float) -> str | None:
+def _reload(watch: Watch, model: Loaded, lists: Lists) -> str | None:
     if model.context_tokens is None:
         return "would_reload"  # 0.6.5 does not show it, 0.11.10 does
-    paused = watch.reloaded_at is not None and now - watch.reloaded_at < RELOAD_PAUSE_S
+    installed = next((m for m in lists.tags or () if m.name.key == model.name.key), None)
+    if installed is None or not model.digest or installed.digest != model.digest:
+        return "would_reload"  # pulled, made anew or deleted since it was loaded
+    paused = watch.reloaded_at is not None and lists.now - watch.reloaded_at < RELOAD_PAUSE_S
     return "would_reload" if paused else None
 
 
-def context_to_send(model: Loaded, longest: int | None) -> int | None:
+def load_options(
+    model: Loaded, longest: int | None, stated: Mapping[str, int | bool]
+) -> dict[str, int | bool] | None:
     """
-    Return the num_ctx that keeps *model* as it is loaded; None: name none.
+    Return the loading options that keep *model* as it is; None: there are none that surely do.
 
-    What is shown is what was asked for, except that from v0.13 on it is cut to the longest that the
-    model can take: then the default, which is above that of a small model, is the best guess.
+    *stated* are those that callers send. The context that /api/ps shows is what was asked for,
+    whatever is stated, except that from v0.13 on it is cut to the *longest* that the model can
+    take: there what is stated decides, and if nothing is, Ollama's default, as for the callers.
     """
-    return None if model.context_tokens == longest else model.context_tokens
+    options = {**stated, "num_gpu": AUTOMATIC}
+    if model.context_tokens is not None and model.context_tokens != longest:
+        return {**options, "num_ctx": model.context_tokens}
+    if longest is None or stated.get("num_ctx", longest) < longest:
+        return None  # not loaded with what is stated: with what, nobody can tell
+    return options
 
 
 def ended(watch: Watch, *, failed: bool, load_s: float, timeout_s: float, now: float) -> Watch:

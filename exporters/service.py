@@ -35,10 +35,11 @@ _Stamp = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One exporter: what makes it, and the file that says what it watches."""
+    """One exporter: what makes it, the file that says what it watches, and its name (any: empty)."""
 
     build: Build
     path: Path
+    name: str = ""
 
 
 @dataclass(slots=True)
@@ -112,7 +113,7 @@ class Site:
 
     def _load(self) -> tuple[list[Config], App]:
         self._stamps = {part.path: _stamp(part.path) for part in self.parts}
-        configs = [load_config(part.path) for part in self.parts]
+        configs = [load_config(part.path, part.name) for part in self.parts]
         exporters = [part.build(config) for part, config in zip(self.parts, configs, strict=True)]
         deadline_s = max(config.deadline_s for config in configs)
         return configs, App(exporters, deadline_s=deadline_s, offset_s=self.offset_s)

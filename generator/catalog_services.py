@@ -102,7 +102,9 @@ class Builder:
             probes=self._probes(name, data, kind, port),
             log_format=self._log(name, data, kind),
             place=self.origin.of_service(name),
-            test_generations=data.get("test_generations", True),
+            test_generations=data.get("test_generations", False),
+            load_options=data.get("load_options", {}),
+            auth=data.get("auth", {}),
         )
 
     def _ports(self, name: str, texts: Iterable[str]) -> tuple[Port, ...]:

@@ -47,7 +47,11 @@ def _config(
 ) -> dict[str, Any]:
     exporters = catalog.of_kind(kind)
     port = exporters[0].port if exporters else None
-    config: dict[str, Any] = {"version": 1, "listen": f"0.0.0.0:{port or _PORTS[kind]}"}
+    config: dict[str, Any] = {
+        "version": 1,
+        "exporter": kind.removesuffix("-exporter"),
+        "listen": f"0.0.0.0:{port or _PORTS[kind]}",
+    }
     if docker:
         address = docker_address(catalog, kind)
         config["docker"] = {"url": address, "project": catalog.platform.compose_project}
@@ -100,8 +104,17 @@ def _ollama_targets(catalog: Catalog) -> Iterable[dict[str, Any]]:
         if models:
             target["expected_models"] = models
             if server.test_generations:
-                target["inference"] = {"model": models[0], "interval": _INFERENCE_INTERVAL}
+                target["inference"] = _inference(server, models[0])
+        if server.auth:
+            target["auth"] = dict(server.auth)
         yield target
+
+
+def _inference(server: Service, model: str) -> dict[str, Any]:
+    inference: dict[str, Any] = {"model": model, "interval": _INFERENCE_INTERVAL}
+    if server.load_options:
+        inference["load_options"] = dict(server.load_options)
+    return inference
 
 
 def _callers(catalog: Catalog, servers: Sequence[Service]) -> _Callers:

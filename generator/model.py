@@ -9,7 +9,7 @@ durations are timedeltas, sizes in memory are bytes, ratios are exact Decimals (
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -113,7 +113,11 @@ class Service:
     probes: tuple[Probe, ...]
     log_format: str
     place: Place
-    test_generations: bool = True  # of an Ollama server
+    # Of an Ollama server: whether test generations may be made, for which its callers' loading
+    # options must be stated; and where the credentials for a proxy in front of it are.
+    test_generations: bool = False
+    load_options: Mapping[str, int | bool] = field(default_factory=dict)
+    auth: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def profile(self) -> str:

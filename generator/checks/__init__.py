@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from generator.checks.conflicts import check_containers, check_host_ports, check_subnet
 from generator.checks.dependencies import check_cycles, check_profiles
 from generator.checks.draft import Draft
-from generator.checks.models import check_expected_models, check_ollama_ports
+from generator.checks.models import (
+    check_expected_models,
+    check_ollama_ports,
+    check_ollama_settings,
+)
 from generator.checks.names import check_reserved
 from generator.checks.observers import check_observed, check_observers, check_shared
 from generator.checks.people import check_never_restart, check_owners, check_timezones
@@ -29,6 +33,7 @@ _ANYTIME = (
     check_containers,
     check_subnet,
     check_ollama_ports,
+    check_ollama_settings,
     check_owners,
     check_timezones,
     check_health_timing,

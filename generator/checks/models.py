@@ -11,6 +11,7 @@ from generator.model import Catalog, Service
 from generator.names import tagged
 
 _MOST_NAMED = 3
+_AUTHS = ({"bearer_token_file"}, {"username", "password_file"})
 
 
 def check_expected_models(draft: Draft) -> Iterator[Finding]:
@@ -51,6 +52,28 @@ def check_ollama_ports(draft: Draft) -> Iterator[Finding]:
         yield draft.origin.service_finding(
             service.name, fact, cure, "ollama_port", check="ollama-port"
         )
+
+
+def check_ollama_settings(draft: Draft) -> Iterator[Finding]:
+    """Find settings of the Ollama exporter that say nothing: of other services, or half said."""
+    for service in draft.catalog.services:
+        told = {
+            "test_generations": service.test_generations,
+            "load_options": service.load_options,
+            "auth": service.auth,
+        }
+        for key in [key for key, value in told.items() if value]:
+            fact, cure = "", "Move it to the Ollama server, or remove it."
+            if service.kind != OLLAMA:
+                fact = f"has {key}, which only services of kind {OLLAMA!r} have"
+            elif key == "load_options" and not service.test_generations:
+                fact = "has load_options, which only test generations send"
+                cure = "Say test_generations: true, or remove it."
+            elif key == "auth" and set(service.auth) not in _AUTHS:
+                fact = f"auth has {', '.join(sorted(service.auth))}"
+                cure = "Give bearer_token_file, or username and password_file."
+            if fact:
+                yield draft.origin.service_finding(service.name, fact, cure, key, check="ollama")
 
 
 def _ollamas(catalog: Catalog) -> dict[str, Service]:

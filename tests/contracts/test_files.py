@@ -23,13 +23,14 @@ _ROOT = Path(__file__).parent.parent.parent
 
 
 def _schema(path: str) -> dict[str, Any]:
-    room = path.partition("/")[0]
-    text = (_ROOT / room / "config.schema.json").read_text(encoding="utf-8")
+    room, _, file = path.partition("/")
+    name = "guard" if file == "guard.yml" else "config"
+    text = (_ROOT / room / f"{name}.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
 
-@pytest.mark.parametrize("room", ["exporters", "remediation"])
+@pytest.mark.parametrize("room", ["exporters", "remediation", "remediation/guard.yml"])
 def test_the_schemas_are_schemas_and_explain_every_key(room: str) -> None:
     """Each schema is valid draft 2020-12, refuses unknown keys, and says what every key means."""
     schema = _schema(room)
@@ -62,6 +63,7 @@ def test_the_files_follow_their_schemas(catalog: Catalog, platform: Catalog) -> 
     problems = [
         (artifact.path, error.json_path, error.message)
         for artifact in (*contracts.render(catalog), *contracts.render(platform))
+        if artifact.path != contracts.COMPOSE_FILE  # its judge is Compose
         for error in jsonschema.Draft202012Validator(_schema(artifact.path)).iter_errors(
             yaml.safe_load(artifact.text)
         )
@@ -71,8 +73,12 @@ def test_the_files_follow_their_schemas(catalog: Catalog, platform: Catalog) -> 
 
 
 @pytest.mark.parametrize(
-    "path", ["exporters/ollama.yml", "exporters/agents.yml", "remediation/config.yml"]
-)
+    "path",
+    [
+        "exporters/ollama.yml", "exporters/agents.yml", "remediation/config.yml",
+        "remediation/guard.yml", "remediation/compose.yml",
+    ],
+)  # fmt: skip
 def test_the_shop_gives_these_files(
     catalog: Catalog, golden: Callable[[str, str], None], path: str
 ) -> None:
@@ -84,9 +90,10 @@ def test_the_shop_gives_these_files(
 
 def test_files_without_a_reader_are_left_out(catalog: Catalog) -> None:
     """A catalog gets a file only for the processes it runs: the shop has no hardware exporter."""
-    assert ["exporters/ollama.yml", "exporters/agents.yml", "remediation/config.yml"] == [
-        artifact.path for artifact in contracts.render(catalog)
-    ]
+    assert [
+        "exporters/ollama.yml", "exporters/agents.yml", "remediation/config.yml",
+        "remediation/guard.yml", "remediation/compose.yml",
+    ] == [artifact.path for artifact in contracts.render(catalog)]  # fmt: skip
     bare = replace(
         catalog, services=tuple(s for s in catalog.services if s.name in ("postgres", "backend"))
     )
@@ -194,18 +201,42 @@ def test_a_model_is_expected_of_the_server_that_offers_it(library: Catalog) -> N
     ]
 
 
-def test_test_generations_are_switched_off_per_server(tmp_path: Path) -> None:
-    """`test_generations: false` leaves a server without them and expects its models all the same."""
-    services = "  on: {kind: ollama, models: [a]}\n"
-    services += "  off: {kind: ollama, port: 11500, models: [b], test_generations: false}\n"
+def _ollama_targets(tmp_path: Path, services: str) -> list[dict[str, Any]]:
     (tmp_path / "platform.yml").write_text("platform: library\n", encoding="utf-8")
     text = f"tier: core\nservices:\n{services}"
     (tmp_path / "1-core.yml").write_text(text, encoding="utf-8")
-    targets = contracts.contents(load_catalog(tmp_path, "catalog"))["exporters/ollama.yml"]
+    found = contracts.contents(load_catalog(tmp_path, "catalog"))["exporters/ollama.yml"]
+    return list(found["targets"])
 
-    assert [(t["expected_models"], t.get("inference")) for t in targets["targets"]] == [
-        (["a"], {"model": "a", "interval": "5m"}),
-        (["b"], None),
+
+def test_test_generations_are_made_only_where_the_catalog_says_so(tmp_path: Path) -> None:
+    """`test_generations: true` with the loading options of the callers; models are expected in any case."""
+    services = "  quiet: {kind: ollama, models: [a]}\n"
+    services += "  plain: {kind: ollama, port: 11500, models: [b], test_generations: true}\n"
+    services += "  own: {kind: ollama, port: 11501, models: [c], test_generations: true,"
+    services += " load_options: {num_thread: 4, use_mmap: false}}\n"
+
+    targets = _ollama_targets(tmp_path, services)
+
+    assert [(t["expected_models"], t.get("inference")) for t in targets] == [
+        (["a"], None),
+        (["b"], {"model": "b", "interval": "5m"}),
+        (["c"], {
+            "model": "c", "interval": "5m", "load_options": {"num_thread": 4, "use_mmap": False},
+        }),
+    ]  # fmt: skip
+
+
+def test_credentials_are_named_and_never_written(tmp_path: Path) -> None:
+    """The exporter's file says where the credentials are, as the catalog does, and nothing of them."""
+    services = "  token: {kind: ollama, auth: {bearer_token_file: /run/secrets/ollama}}\n"
+    services += "  basic: {kind: ollama, port: 11500, auth: {username: prom, password_file: /run/secrets/pw}}\n"
+    services += "  open: {kind: ollama, port: 11501}\n"
+
+    assert [target.get("auth") for target in _ollama_targets(tmp_path, services)] == [
+        {"bearer_token_file": "/run/secrets/ollama"},
+        {"username": "prom", "password_file": "/run/secrets/pw"},
+        None,
     ]
 
 

@@ -10,11 +10,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporters.config import ConfigError, Target, load_config
+from exporters.config import Auth, ConfigError, Target, load_config
 
 ROOT = Path(__file__).parents[3]
 
 GOOD = """version: 1
+exporter: ollama
 listen: "[::1]:9741"
 deadline: 1500ms
 docker: {url: unix:///var/run/docker.sock, project: shop}
@@ -34,7 +35,8 @@ targets:
   port: 11434
   other_ports: [10104]
   expected_models: [tinyllama]
-  inference: {model: tinyllama, interval: 5m}
+  inference: {model: tinyllama, interval: 5m, load_options: {num_thread: 4, use_mmap: false}}
+  auth: {username: prometheus, password_file: secrets/ollama}
 """
 TARGET = {
     "service": "a", "tier": "t", "kind": "k", "profile": "default", "container": "c", "probe": "container",
@@ -47,7 +49,7 @@ def test_every_rendered_file_is_read_whole(name: str) -> None:
     path = ROOT / "rendered" / "exporters" / f"{name}.yml"
     written = yaml.safe_load(path.read_text())
 
-    config = load_config(path)
+    config = load_config(path, name)
 
     assert str(config.listen) == written["listen"]
     assert [t["service"] for t in written["targets"]] == [t.service for t in config.targets]
@@ -79,21 +81,25 @@ def test_every_field_arrives(tmp_path: Path) -> None:
         30,
         16,
     )
+    assert target.inference.load_options == (("num_thread", 4), ("use_mmap", False))
+    assert target.auth == Auth(tmp_path / "secrets" / "ollama", "prometheus")
     assert target.expect.body is not None
     assert target.expect.body.search(b"... OK")
     assert target.expect.dependencies[0].good == ("up", "true")
     assert Target(**TARGET).expect.status == 200
 
 
-def _with(**change: object) -> str:
-    return yaml.safe_dump(
-        {"version": 1, "listen": "a:1", "targets": [{**TARGET, **change}]}, sort_keys=False
-    )
+def _with(exporter: str = "agents", **change: object) -> str:
+    targets = [{**TARGET, **change}]
+    data = {"version": 1, "listen": "a:1", "targets": targets, "exporter": exporter}
+    return yaml.safe_dump(data, sort_keys=False)
 
 
 WRONG = [
-    ("", "1: the file: None is not a mapping with version, listen and targets. Correct it."),
-    ("version: 1\nlisten: a:1\ntargets: []\n", "3: targets: [] is not a list of targets, one per service. Correct it."),
+    ("", "1: the file: None is not a mapping with version, exporter, listen and targets. Correct it."),
+    ("version: 1\nlisten: a:1\ntargets: []\nexporter: agent\n", ("3: targets: [] is not a list of targets, one per service."
+     " Correct it.\nFILE:4: exporter: 'agent' is not ollama, agents or hardware. Correct it.")),
+    ("version: 1\nexporter: agents\nlisten: a:1\ntargets: []\n", "4: targets: [] is not a list of targets, one per service. Correct it."),
     ("version: 1\nversion: 1\n", "2: 'version' stands here twice. Keep one of the two."),
     ("a: &x 1\n", "1: an anchor or alias. Write the value out."),
     ("a: !!python/object:os.system x\n", "1: a tag (tag:yaml.org,2002:python/object:os.system). Leave the tag out."),
@@ -108,8 +114,21 @@ WRONG = [
     (_with(expect={"status": 200}), "10: service 'a': probe container has no answer to expect. Remove it."),
     (_with(probe="http", url="http://a:1", expect={"status": 200, "body": r"(a)\1"}),
      "13: service 'a': '(a)\\\\1' is no RE2: invalid escape sequence: \\1. Correct the expression."),
+    (_with(probe="http", url="http://[::zz]:1"), ("10: targets.0.url: 'http://[::zz]:1' is not an http(s):// or tcp:// address."
+     " Write it like 'http://ollama:11434'.")),
+    (_with(probe="http", url="http://[1:2]:1"), ("10: service 'a': 'http://[1:2]:1' has no IPv6 address in its brackets."
+     " Write it like [fd00::1].")),
+    (_with(other_ports=[1]), "10: service 'a': other_ports is for the exporter ollama alone. Remove it."),
+    (_with("hardware", auth={"bearer_token_file": "a"}), "10: service 'a': auth is for the exporter ollama alone. Remove it."),
+    (_with("ollama", auth={}), "10: service 'a': auth has nothing. Give bearer_token_file, or username and password_file."),
+    (_with("ollama", auth={"username": "u", "bearer_token_file": "a"}),
+     "10: service 'a': auth has bearer_token_file, username. Give bearer_token_file, or username and password_file."),
+    (_with("ollama", auth={"bearer_token": "a"}),
+     "11: targets.0.auth: 'bearer_token' is not known. Known are bearer_token_file, password_file, username."),
+    (_with("ollama", inference={"model": "a", "interval": "1m", "load_options": {"num_gpu": 1}}), ("14: targets.0.inference.load_options:"
+     " 'num_gpu' is not known. Known are main_gpu, num_batch, num_ctx, num_thread, use_mmap.")),
     (_with(probe="socket"), "9: targets.0.probe: 'socket' is not http, tcp or container. Correct it."),
-    (_with(tire="x"), ("10: targets.0: 'tire' is not known. Known are container, expect, expected_models, inference,"
+    (_with(tire="x"), ("10: targets.0: 'tire' is not known. Known are auth, container, expect, expected_models, inference,"
      " kind, other_ports, port, probe, profile, service, tier, url.")),
     (_with(service="A B"), ("4: targets.0.service: 'A B' is not a name of small letters, digits, '-', '_' and '.',"
      " at most 63 long. Correct it.")),
@@ -125,7 +144,21 @@ def test_a_wrong_file_names_line_and_cure(text: str, message: str, tmp_path: Pat
     with pytest.raises(ConfigError) as raised:
         load_config(path)
 
-    assert f"{path}:{message}" == str(raised.value)
+    assert f"{path}:{message}".replace("FILE", str(path)) == str(raised.value)
+
+
+@pytest.mark.parametrize(("file", "asked"), [("agents", "ollama"), ("ollama", "hardware")])
+def test_the_file_of_another_exporter_is_refused(file: str, asked: str) -> None:
+    """Place, fact and cure; nothing else is said of a file that is meant for somebody else."""
+    path = ROOT / "rendered" / "exporters" / f"{file}.yml"
+
+    with pytest.raises(ConfigError) as raised:
+        load_config(path, asked)
+
+    assert str(raised.value) == (
+        f"{path}:3: this file is for the exporter {file}, not for {asked}. Run `tierwatch exporter"
+        f" {file}` with it, or name the file for {asked}."
+    )
 
 
 def test_all_problems_are_said_at_once_by_line(tmp_path: Path) -> None:
@@ -133,7 +166,10 @@ def test_all_problems_are_said_at_once_by_line(tmp_path: Path) -> None:
     path = tmp_path / "bad.yml"
     targets = [{**TARGET, "probe": "http"}, {**TARGET, "url": "tcp://a:1"}]
     path.write_text(
-        yaml.safe_dump({"version": 1, "listen": "a:70000", "targets": targets}, sort_keys=False)
+        yaml.safe_dump(
+            {"version": 1, "listen": "a:70000", "targets": targets, "exporter": "agents"},
+            sort_keys=False,
+        )
     )
 
     with pytest.raises(ConfigError) as raised:
@@ -172,7 +208,7 @@ _SCALARS = (
     st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.floats(allow_nan=False)
 )
 _DATA = st.recursive(_SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-    st.sampled_from([*TARGET, "url", "expect", "version", "listen", "targets", "docker", "deadline", "x"]),
+    st.sampled_from([*TARGET, "url", "expect", "version", "listen", "targets", "docker", "deadline", "exporter", "auth", "x"]),
     inner, max_size=5), max_leaves=20)  # fmt: skip
 
 

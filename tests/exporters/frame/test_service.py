@@ -38,7 +38,7 @@ def _file(path: Path, *services: str, listen: str = "127.0.0.1:1") -> Path:
     )
     # In one step, as a careful writer does it: a half-written file would be a wrong one.
     new = path.with_suffix(".new")
-    new.write_text(f"version: 1\nlisten: {listen}\ntargets:\n{targets}")
+    new.write_text(f"version: 1\nexporter: agents\nlisten: {listen}\ntargets:\n{targets}")
     new.replace(path)
     return path
 
@@ -175,7 +175,7 @@ def test_sigterm_ends_it_after_the_answer_under_way(tmp_path: Path) -> None:
     with socket.create_server((HOST, 0)) as silent:
         url = f"http://{HOST}:{silent.getsockname()[1]}/"
         path.write_text(
-            f"version: 1\nlisten: {HOST}:{port}\ndeadline: 1s\ntargets:\n- {{service: a, tier: t, kind: k,"
+            f"version: 1\nexporter: agents\nlisten: {HOST}:{port}\ndeadline: 1s\ntargets:\n- {{service: a, tier: t, kind: k,"
             f" profile: default, container: c, probe: http, url: '{url}'}}\n"
         )
         process = subprocess.Popen(
@@ -225,7 +225,7 @@ def test_all_serves_each_file_on_its_own_address_or_all_on_one_page(tmp_path: Pa
     _file(tmp_path / "agents.yml", "one", listen=f"{HOST}:{ports[0]}")
     target = "service: o, tier: t, kind: ollama, profile: default, container: c"
     (tmp_path / "ollama.yml").write_text(
-        f"version: 1\nlisten: {HOST}:{ports[1]}\ntargets:\n- {{{target}, probe: http, url: 'http://{HOST}:1'}}\n"
+        f"version: 1\nexporter: ollama\nlisten: {HOST}:{ports[1]}\ntargets:\n- {{{target}, probe: http, url: 'http://{HOST}:1'}}\n"
     )
     with _exporter(tmp_path, "all", "--config", tmp_path, port=ports[0]) as exporter:
         other = Server("ollama", ports[1], exporter.server.log)
@@ -245,13 +245,15 @@ def _prefixes(page: str) -> set[str]:
 
 
 def test_what_is_wrong_is_said_before_anything_is_served(tmp_path: Path) -> None:
-    """Exit status 2 and one line each: a wrong file, a wrong address, a port in use, nothing to run."""
+    """Exit status 2 and one line each: a wrong file, another exporter's, a wrong address, a port in use, nothing to run."""
     good, bad = _file(tmp_path / "good.yml", "one"), tmp_path / "bad.yml"
     bad.write_text("version: 1\n")
     with socket.create_server((HOST, 0)) as taken:
         used = f"{HOST}:{taken.getsockname()[1]}"
         cases = {
-            f"{bad}:1: the file: listen, targets is missing. Add it.": ["agents", "--config", bad],
+            f"{bad}:1: the file: exporter, listen, targets is missing. Add it.": ["agents", "--config", bad],
+            f"{good}:2: this file is for the exporter agents, not for ollama. Run `tierwatch exporter agents`"
+            " with it, or name the file for ollama.": ["ollama", "--config", good],
             "--listen: 'nowhere' is not host:port. Write it like 0.0.0.0:9742.": [
                 "agents", "--config", good, "--listen", "nowhere"],
             f"cannot listen on {used}: [Errno 98] Address already in use. Use --listen.": [

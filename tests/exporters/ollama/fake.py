@@ -3,7 +3,8 @@ A contract fake of Ollama's API, with faults under the test's control.
 
 It answers as ollama/ollama documents and its source does (server/routes.go, api/types.go), and
 keeps the rules that matter to a watcher: a generation loads a model that is not in memory, loads
-it anew when it was loaded with another num_ctx, and pushes expires_at on. What it was asked is in
+it anew when it was loaded with other loading options or from another file, and pushes expires_at
+on; without a prompt it only does that. What it was asked is in
 `asked`; a fault is set per path and holds until it is taken away.
 """
 
@@ -22,6 +23,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 KEEP_ALIVE_S = 300.0
+LOAD_OPTIONS = ("num_ctx", "num_batch", "main_gpu", "use_mmap", "num_thread")  # that are compared
 DEFAULT_CONTEXT = 4096
 PINNED = "2318-11-01T00:00:00.123456789Z"
 Json = dict[str, Any]
@@ -61,6 +63,8 @@ class Memory:
     context: int
     expires: float | None  # Unix time; None: pinned
     loading: bool = False
+    options: Json = field(default_factory=dict)  # of the loading, without num_ctx
+    digest: str = ""  # of what was loaded; empty: of what is installed
 
 
 @dataclass(slots=True)
@@ -71,12 +75,16 @@ class Fake:
     installed: list[Json] = field(default_factory=list)
     loaded: dict[str, Memory] = field(default_factory=dict)
     longest: int = 8192
+    capabilities: list[str] | None = field(default_factory=lambda: ["completion"])
+    load_s: float = 0.0  # how long a load takes
+    wants: str = ""  # the value of Authorization without which it answers 401
     native: bool = False
     cloud: bool | None = True
     tokens_per_line: float = 0.0  # seconds between two lines of a generation
     skew_s: float = 0.0  # how far its clock is ahead of ours
     faults: dict[str, Fault] = field(default_factory=dict)
     asked: list[tuple[str, Json | None]] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)  # every Authorization that came, "" for none
     loads: int = 0
     released: threading.Event = field(default_factory=threading.Event)
     port: int = 0
@@ -87,21 +95,40 @@ class Fake:
         return f"http://127.0.0.1:{self.port}"
 
     def use(
-        self, name: str, *, context: int = DEFAULT_CONTEXT, keep_s: float = KEEP_ALIVE_S
+        self,
+        name: str,
+        *,
+        context: int = DEFAULT_CONTEXT,
+        keep_s: float = KEEP_ALIVE_S,
+        **options: Any,
     ) -> None:
         """Do what a user's request does: load *name*, and push its end on."""
         memory = self.loaded.get(name)
-        if memory is None or memory.context != context:
+        digest = self.digest(name)
+        if (
+            memory is None
+            or (memory.context, memory.options) != (context, options)
+            or memory.digest not in ("", digest)
+        ):
             self.loads += 1
-            memory = self.loaded[name] = Memory(context, None)
+            self.released.wait(self.load_s)
+            memory = self.loaded[name] = Memory(context, None, options=options, digest=digest)
         memory.expires = self.now() + keep_s
+
+    def digest(self, name: str) -> str:
+        """Return the digest of what is installed as *name*."""
+        return next((str(m["digest"]) for m in self.installed if m["name"] == name), "")
 
     def now(self) -> float:
         """Return its clock, Unix time."""
         return time.time() + self.skew_s
 
     def generations(self) -> list[Json]:
-        """Return the bodies of all requests for a generation."""
+        """Return the bodies of all requests for tokens."""
+        return [body for body in self.requests() if body["prompt"]]
+
+    def requests(self) -> list[Json]:
+        """Return the bodies of all requests for a generation, for a sign of life only too."""
         return [body or {} for path, body in self.asked if path == "/api/generate"]
 
 
@@ -166,6 +193,15 @@ def slow(seconds: float) -> Fault:
     return answer
 
 
+def at_tokens(fault: Fault) -> Fault:
+    """Do *fault* where tokens are asked for; a request without a prompt is answered."""
+
+    def answer(handler: Handler) -> None:
+        (fault if handler.body["prompt"] else Handler.answer)(handler)
+
+    return answer
+
+
 def close(handler: Handler) -> None:
     """Hang up without a word."""
     handler.close_connection = True
@@ -189,7 +225,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _serve(self, body: Json | None) -> None:
         self.body = body or {}
         self.fake.asked.append((self.path, body))
+        self.fake.shown.append(self.headers.get("Authorization", ""))
         self.close_connection = True
+        if self.fake.wants not in ("", self.fake.shown[-1]):
+            self.reply(401, b"who are you?", Content_Type="text/plain")
+            return
         fault = self.fake.faults.get(self.path)
         with contextlib.suppress(OSError):
             (fault or Handler.answer)(self)
@@ -207,7 +247,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send({"cloud": {"disabled": not fake.cloud, "source": "none"}})
         elif self.path == "/api/show":
             info = {"general.architecture": "llama", "llama.context_length": fake.longest}
-            self.send({"model_info": info})
+            can = {} if fake.capabilities is None else {"capabilities": fake.capabilities}
+            self.send({"model_info": info, **can})
         elif self.path == "/api/generate":
             self._generate()
         elif self.path == "/metrics" and fake.native:
@@ -220,6 +261,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         end = self.fake.now() + KEEP_ALIVE_S if memory.loading else memory.expires
         return {
             **model(name),
+            "digest": memory.digest or self.fake.digest(name) or model(name)["digest"],
             "size": 1_200_000_000,
             "size_vram": 0,
             "context_length": min(memory.context, self.fake.longest),
@@ -234,9 +276,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         memory = self.fake.loaded.get(name)
         pinned = memory is not None and memory.expires is None
-        self.fake.use(name, context=options.get("num_ctx", DEFAULT_CONTEXT))
+        of_loading = {key: options[key] for key in LOAD_OPTIONS if key in options}
+        self.fake.use(name, context=of_loading.pop("num_ctx", DEFAULT_CONTEXT), **of_loading)
         if pinned:
             self.fake.loaded[name].expires = None
+        if not self.body["prompt"]:
+            self.send({"model": name, "response": "", "done": True, "done_reason": "load"})
+            return
         self.start("application/x-ndjson")
         count = options.get("num_predict", 16)
         for index in range(count):

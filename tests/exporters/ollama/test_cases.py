@@ -63,7 +63,9 @@ def page_of(case: dict[str, Any]) -> Page:
         record = Record()
         probe = case["probe"]
         last = parse_token(json.dumps(probe["last"]).encode()) if probe["last"] else None
-        record.take(Result(probe["reason"], case["now"], probe["seconds"], probe["first_s"], last))
+        record.take(
+            Result(probe["reason"], case["now"], probe["seconds"], 0.0, probe["first_s"], last)
+        )
         record.add(page, server.labels, "tinyllama:latest")
     return page
 

@@ -95,6 +95,6 @@ def test_only_what_asks_the_lists_has_reasons_to_fail() -> None:
 
     counts = Counter(name.split("collector=")[1].split(",")[0] for name in found)
     assert counts == {
-        "version": 15, "tags": 15, "ps": 15, "endpoints": 3, "ports": 3, "features": 3, "probe": 3,
+        "version": 16, "tags": 16, "ps": 16, "endpoints": 3, "ports": 3, "features": 3, "probe": 3,
         "contexts": 3,
     }  # fmt: skip

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from exporters import ollama_generate
 from exporters.frame import Exporter
 from tests.exporters.ollama import fake as faults
 from tests.exporters.ollama.fake import Fake, Memory, model, running_fake
@@ -22,6 +23,7 @@ from tests.exporters.ollama.watching import (
 )
 from tests.live.servers import until
 
+OLLAMA_WAITS_S = 10.0  # server/sched.go at v0.17.4, needsReload
 RUNS = "ollama_probe_runs_total{model=tinyllama:latest}"
 SUCCESS = "ollama_probe_success{model=tinyllama:latest}"
 
@@ -55,7 +57,10 @@ def test_a_use_is_followed_by_one_generation_with_its_measures() -> None:
         have.use("tinyllama:latest")
         found = scrape_until(exporter, SUCCESS, 1)
 
-    measured = ("ollama_probe_duration", "ollama_probe_time_to", "ollama_probe_last_run")
+    measured = (
+        "ollama_probe_duration", "ollama_probe_time_to", "ollama_probe_last_run", "ollama_probe_load",
+    )  # fmt: skip
+    assert 0.005 <= found["ollama_probe_load_duration_seconds{model=tinyllama:latest}"] < 1
     assert {
         name: value
         for name, value in only(found, "ollama_probe").items()
@@ -63,7 +68,6 @@ def test_a_use_is_followed_by_one_generation_with_its_measures() -> None:
     } == {
         skipped("not_loaded"): 1,
         SUCCESS: 1,
-        "ollama_probe_load_duration_seconds{model=tinyllama:latest}": 0.005,
         "ollama_probe_decode_tokens_per_second{model=tinyllama:latest}": 100,
         RUNS: 1,
         "ollama_probe_generated_tokens_total{model=tinyllama:latest}": 16,
@@ -80,7 +84,7 @@ def test_a_use_is_followed_by_one_generation_with_its_measures() -> None:
 
 
 def test_the_request_names_nothing_that_binds_others() -> None:
-    """No keep_alive, and of the options that a model is loaded with only the context it has."""
+    """No keep_alive, and of the options that a model is loaded with only those that change nothing."""
     have = Fake()
     with watched(have) as exporter:
         have.use("tinyllama:latest", context=1024)
@@ -92,8 +96,14 @@ def test_the_request_names_nothing_that_binds_others() -> None:
         "model": "tinyllama",
         "raw": True,
         "stream": True,
-        "options": {"num_predict": 16, "temperature": 0, "seed": 1, "num_ctx": 1024},
-    }
+        "options": {
+            "num_predict": 16, "temperature": 0, "seed": 1, "num_ctx": 1024, "num_gpu": -1,
+        },
+    }  # fmt: skip
+    assert have.requests()[0] == {
+        "model": "tinyllama", "prompt": "", "stream": True,
+        "options": {"num_ctx": 1024, "num_gpu": -1},
+    }  # fmt: skip
     assert int(prompt.split()[0], 16) >= 0
     assert have.loads == 1
 
@@ -177,6 +187,90 @@ def test_where_it_would_do_harm_nothing_is_asked(case: str) -> None:
     assert (have.generations(), found[RUNS]) == ([], 0)
 
 
+def test_stated_loading_options_are_sent_unchanged() -> None:
+    """Callers that load with options of their own, as stated: nothing is loaded anew, by us or by them."""
+    have = Fake(longest=2048)
+    asked = inference(num_ctx=8192, num_thread=3, num_batch=64)
+    have.installed = [model("tinyllama:latest")]
+    with running_fake(have), exporter_of(target(have.url, inference=asked)) as exporter:
+        scrape(exporter)
+        have.use("tinyllama:latest", context=8192, num_thread=3, num_batch=64)
+        scrape_until(exporter, SUCCESS, 1)
+        have.use("tinyllama:latest", context=8192, num_thread=3, num_batch=64)
+
+    assert have.loads == 1
+    sent = {"num_ctx": 8192, "num_thread": 3, "num_batch": 64, "num_gpu": -1}
+    assert [body["options"] | sent for body in have.requests()] == [
+        body["options"] for body in have.requests()
+    ]
+
+
+def test_callers_that_do_not_keep_to_what_is_stated_are_left_alone_after_one_load(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The load is seen by its time, said with its cure, and is the last; all later ones are skipped."""
+    have = Fake(load_s=0.6)
+    with watched(have, interval_s=0.01) as exporter:
+        have.use("tinyllama:latest", num_thread=1)
+        scrape_until(exporter, SUCCESS, 1)
+        have.use("tinyllama:latest", num_thread=1)
+        settled = time.monotonic() + 1.0
+        until(lambda: bool(scrape(exporter)) and time.monotonic() > settled, "it has settled")
+        have.use("tinyllama:latest", num_thread=1)
+        found = scrape_until(exporter, skipped("would_reload"), 1)
+
+    assert (have.loads, found[RUNS]) == (3, 1)  # theirs, ours, and theirs again
+    assert "do its callers send other loading options than load_options says?" in caplog.text
+
+
+def test_a_model_that_was_made_anew_under_its_name_is_not_asked() -> None:
+    """What is loaded is not what is installed by now: a generation would load the new one beside it."""
+    have = Fake(
+        installed=[model("tinyllama:latest", digest="b" * 64)],
+        loaded={"tinyllama:latest": Memory(4096, None, digest="a" * 64)},
+    )
+    with watched(have, interval_s=0.01) as exporter:
+        found = scrape_until(exporter, skipped("would_reload"), 3)
+
+    assert (have.requests(), have.loads, found[RUNS]) == ([], 0, 0)
+
+
+@pytest.mark.parametrize("can", [["embedding"], ["image"], ["completion", "image"]])
+def test_a_model_that_makes_no_text_is_not_asked(can: list[str]) -> None:
+    """Embeddings and pictures are no text: left out as unsupported, and no failure is told."""
+    have = Fake(loaded={"tinyllama:latest": Memory(4096, None)}, capabilities=can)
+    with watched(have, interval_s=0.01) as exporter:
+        found = scrape_until(exporter, skipped("unsupported"), 3)
+
+    assert (have.requests(), found[RUNS]) == ([], 0)
+
+
+def test_an_ollama_that_tells_no_capabilities_is_asked() -> None:
+    """Before 0.6.4 /api/show has none: the model is taken for one of text."""
+    have = Fake(loaded={"tinyllama:latest": Memory(4096, None)}, capabilities=None)
+    with watched(have) as exporter:
+        scrape_until(exporter, SUCCESS, 1)
+
+    assert len(have.generations()) == 1
+
+
+def test_a_model_without_a_sign_of_life_is_given_up_before_ollama_loads_it_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However long a generation may take, its beginning may not: the first request is cut off, no second one made."""
+    ready_s = ollama_generate.READY_S
+    monkeypatch.setattr(ollama_generate, "READY_S", 0.2)
+    have = Fake(
+        loaded={"tinyllama:latest": Memory(4096, None)}, faults={"/api/generate": faults.hang}
+    )
+    with watched(have, interval_s=3600, timeout_s=60) as exporter:
+        found = scrape_until(exporter, SUCCESS, 0)
+
+    assert found[failed("timeout")] == 1
+    assert have.generations() == []
+    assert ready_s <= OLLAMA_WAITS_S / 2
+
+
 def test_a_model_that_left_in_the_last_moment_is_not_asked() -> None:
     """In memory at the scrape, gone at the second look: nothing is asked, so nothing is loaded."""
     have = Fake(loaded={"tinyllama:latest": Memory(4096, None)})
@@ -206,10 +300,13 @@ DEAD = {
 }
 
 
+@pytest.mark.parametrize("at", ["sign of life", "tokens"])
 @pytest.mark.parametrize("fault", DEAD)
-def test_green_lists_and_a_dead_generation_are_told_apart(fault: str) -> None:
+def test_green_lists_and_a_dead_generation_are_told_apart(fault: str, at: str) -> None:
     """The lists answer and the generation does not: all endpoints up, success 0, with a reason."""
     plant, reason = DEAD[fault]
+    if at == "tokens":
+        plant = faults.at_tokens(plant)
     have = Fake(loaded={"tinyllama:latest": Memory(4096, None)}, faults={"/api/generate": plant})
     with watched(have, timeout_s=0.5) as exporter:
         found = scrape_until(exporter, SUCCESS, 0)
@@ -314,7 +411,7 @@ def test_closing_breaks_a_generation_off() -> None:
         loaded={"tinyllama:latest": Memory(4096, None)}, faults={"/api/generate": faults.drip}
     )
     with watched(have, timeout_s=60) as exporter:
-        until(lambda: bool(have.generations()), "the generation begins")
+        until(lambda: bool(have.requests()), "the generation begins")
         exporter.close()
         until(lambda: not _generating(), "the generation ends")
 

@@ -16,9 +16,9 @@ from exporters.ollama_rules import (
     Lists,
     Seen,
     Watch,
-    context_to_send,
     due,
     ended,
+    load_options,
     look,
     obstacle,
 )
@@ -27,7 +27,7 @@ NAME = parse_name("tinyllama")
 CLOCK, NOW = 1_790_000_000.0, 1000.0
 LOADED = Loaded(NAME, digest="abc", context_tokens=4096, expires=CLOCK + 300)
 PINNED = replace(LOADED, expires=CLOCK + 292 * 365.25 * 86400)
-HERE = (Installed(NAME),)
+HERE = (Installed(NAME, digest="abc"),)
 USED, IDLE = Watch(used=True), Watch()
 
 
@@ -64,6 +64,15 @@ OBSTACLES: dict[str, tuple[str | None, Watch, Lists]] = {
     "loaded by an Ollama that does not tell the context": (
         "would_reload", USED, lists(replace(LOADED, context_tokens=None)),
     ),
+    "another file is installed by now": (
+        "would_reload", USED, lists(tags=(Installed(NAME, digest="def"),)),
+    ),
+    "no longer installed": (
+        "would_reload", USED, lists(tags=(Installed(parse_name("tinyllama:1b"), digest="abc"),)),
+    ),
+    "which file is loaded is not told": (
+        "would_reload", USED, Lists((Installed(NAME),), (replace(LOADED, digest=""),), NOW, CLOCK),
+    ),
     "loaded anew by us a while ago": (
         "would_reload", replace(USED, reloaded_at=NOW - RELOAD_PAUSE_S + 1), lists(),
     ),
@@ -86,20 +95,27 @@ def test_a_name_that_says_cloud_is_never_asked(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("context", "longest", "sent"),
+    ("context", "longest", "stated", "sent"),
     [
-        (512, 8192, 512),
-        (4096, 8192, 4096),
-        (2048, 2048, None),
-        (16384, 8192, 16384),
-        (512, None, 512),
+        (512, 8192, {}, {"num_ctx": 512}),
+        (4096, 8192, {}, {"num_ctx": 4096}),
+        (512, 8192, {"num_ctx": 4096, "num_thread": 2}, {"num_ctx": 512, "num_thread": 2}),
+        (16384, 8192, {}, {"num_ctx": 16384}),  # before v0.13 it was not cut
+        (512, None, {}, {"num_ctx": 512}),
+        (2048, 2048, {}, {}),
+        (2048, 2048, {"use_mmap": False}, {"use_mmap": False}),
+        (2048, 2048, {"num_ctx": 4096}, {"num_ctx": 4096}),
+        (2048, 2048, {"num_ctx": 2048}, {"num_ctx": 2048}),
+        (2048, 2048, {"num_ctx": 1024}, None),
     ],
 )
-def test_the_context_is_named_only_where_it_is_known(
-    context: int, longest: int | None, sent: int | None
+def test_the_options_of_the_loading_are_those_it_has(
+    context: int, longest: int | None, stated: dict[str, int], sent: dict[str, int] | None
 ) -> None:
-    """num_ctx is the loaded one, except where it may have been cut to the model's longest."""
-    assert context_to_send(replace(LOADED, context_tokens=context), longest) == sent
+    """What is stated, with the loaded context where that is known, and num_gpu left to Ollama."""
+    options = load_options(replace(LOADED, context_tokens=context), longest, stated)
+
+    assert options == (None if sent is None else {"num_gpu": -1, **sent})
 
 
 USES: dict[str, tuple[bool, Watch, Loaded | None]] = {

@@ -30,10 +30,16 @@ def target(url: str, *, service: str = "ollama", **more: Any) -> Target:
 
 
 def inference(
-    interval_s: float = 300.0, timeout_s: float = 2.0, model: str = "tinyllama"
+    interval_s: float = 300.0,
+    timeout_s: float = 2.0,
+    model: str = "tinyllama",
+    **load_options: int,
 ) -> Inference:
-    """Return the configuration of a test generation."""
-    return Inference(model=model, interval_s=interval_s, timeout_s=timeout_s, tokens=16)
+    """Return the configuration of a test generation, whose callers send *load_options*."""
+    return Inference(
+        model=model, interval_s=interval_s, timeout_s=timeout_s, tokens=16,
+        load_options=tuple(load_options.items()),
+    )  # fmt: skip
 
 
 @contextlib.contextmanager
