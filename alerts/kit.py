@@ -35,6 +35,9 @@ from enum import StrEnum
 
 from generator.names import CATALOG_INFO
 
+# How often rule groups are evaluated unless their pack says otherwise; the verdict's is.
+EVERY = timedelta(seconds=30)
+
 
 class Severity(StrEnum):
     """How loud: critical pages a person now, warning by day, info is shown only, none is machinery."""
@@ -183,7 +186,7 @@ class Pack:
     alerts: tuple[Alert, ...] = ()
     records: tuple[Record, ...] = ()
     always: bool = False
-    interval: timedelta = timedelta(seconds=30)
+    interval: timedelta = EVERY
 
 
 def number(value: float) -> str:

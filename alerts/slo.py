@@ -7,6 +7,8 @@ Every pair of windows is an alert of its own, so that its name says which one fi
 ratio of a window is the worse of two: failed requests weighted by traffic, where there is enough
 of it, and time in which the verdict was bad. A service that is down counts no requests, neither
 good nor failed, so its counters alone would know of no outage; one nobody calls has the verdict.
+Time without a verdict (before the installation, in a profile that was off) failed nothing: the
+budget is that of the whole window, so five bad minutes weigh as much on the first day as later.
 
 Compared with sloth, pyrra and the Workbook: no `or` of two windows in one rule, no average of
 ratios, no floats like 0.9990000000000001 (budgets are exact decimals from the catalog), no
@@ -20,7 +22,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from alerts import requests
-from alerts.kit import Alert, Pack, Record, Severity
+from alerts.kit import EVERY, Alert, Pack, Record, Severity
 from generator.model import Catalog
 from generator.names import (
     BUDGET_REMAINING,
@@ -34,7 +36,9 @@ from generator.names import (
 from generator.quantities import write_duration
 
 # A service that was down has been paged by ServiceDown, or its root has: while that outage lies in
-# the short window, the budget it burned is no second page. Tickets still tell of it.
+# the short window, the budget it burned is no second message, neither a page nor hours of warning
+# about a service that is well again. What burns on is told once the outage has left that window;
+# what outages spend altogether is told by SLOBudgetExhausted.
 _OUTAGE = 'ALERTS{alertname="ServiceDown", alertstate="firing"}'
 # Fewer than 15 requests in 5 minutes: one failed request would look like an outage.
 MIN_RATE = Decimal("0.05")
@@ -148,7 +152,7 @@ def pack(catalog: Catalog) -> Pack:
 
 
 def _error_ratio(window: timedelta, counters_of: str) -> Record:
-    """Share of failed requests, weighted by traffic, or of time unhealthy, whichever is larger."""
+    """Share of failed requests, weighted by traffic, or of time unhealthy, in the known part of *window*."""
     text = write_duration(window)
     name = sli_error(text)
     verdict = f"1 - avg by (service) (avg_over_time({HEALTHY}[{text}]))"
@@ -182,9 +186,16 @@ def _error_ratio(window: timedelta, counters_of: str) -> Record:
         }
         expect[f'{name}{{service="busy",tier="t"}}'] = 0.25
         expect[f'{name}{{service="sick",tier="t"}}'] = 1.0
-    expr = f"({expr})\n* on (service) group_left (tier) ({SLO_BUDGET} * 0 + 1)"
+    whole = window // EVERY  # alerts.verdict records at the usual interval
+    known = f"clamp_max(sum by (service) (count_over_time({HEALTHY}[{text}])) / {whole}, 1)"
+    expr = (
+        f"({expr})\n* on (service) {known}\n* on (service) group_left (tier) ({SLO_BUDGET} * 0 + 1)"
+    )
     # A test of 14 days at 30 s would be 40,000 evaluations of a constant: look after ten minutes.
-    return Record(name=name, expr=expr, inputs=inputs, expect=expect, at=timedelta(minutes=10))
+    at = timedelta(minutes=10)
+    share = min(1.0, (at // EVERY + 1) / whole)
+    expect = {series: value * share for series, value in expect.items()}
+    return Record(name=name, expr=expr, inputs=inputs, expect=expect, at=at)
 
 
 def _availability(window: timedelta) -> Record:
@@ -215,9 +226,10 @@ def burn_alert(burn: Burn) -> Alert:
     """Return the alert for one pair of windows; `$value` is the burn rate over the long one."""
     long, short = write_duration(burn.long), write_duration(burn.short)
     pages = burn.severity is Severity.CRITICAL
-    where = f"and on (service) {sli_error(short)} / on (service) group_left () {SLO_BUDGET} > {burn.rate}"
-    if pages:
-        where += f"\nunless on (service) last_over_time({_OUTAGE}[{short}])"
+    where = (
+        f"and on (service) {sli_error(short)} / on (service) group_left () {SLO_BUDGET} > {burn.rate}\n"
+        f"unless on (service) last_over_time({_OUTAGE}[{short}])"
+    )
     above = burn.rate * Decimal("1.05")
     below = burn.rate * Decimal("0.95")
     return Alert(

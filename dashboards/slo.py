@@ -47,7 +47,7 @@ def _budgets(catalog: Catalog) -> Row:
                  (f"count({left} < 0) or vector(0)", "services"), unit="none", steps=ANY),
             stat("lowest", "Least budget left", "The smallest share of an error budget that is left; below zero it is spent.",
                  (f"min({left})", "budget left"), unit="percentunit", steps=below(0.5, 0)),
-            table("objectives", "Availability and objective", f"Over {window}, in per cent; least budget first. Click a row for its tier.",
+            table("objectives", "Availability and objective", f"Over {window}, in per cent; least budget first. Time without a verdict counts as kept. Click a row for its tier.",
                   f"{of(kept(catalog), CHOSEN)} * 100", f"{SLO_OBJECTIVE}{{{CHOSEN}}} * 100", f"{left} * 100",
                   columns=(Column("service", "Service"), Column("tier", "Tier"), Column("#A", "Availability, %"), Column("#B", "Objective, %"), Column("#C", "Budget left, %", below(50, 0))),
                   sort="Budget left, %", width=16, height=12, links=tier_link(catalog)),

@@ -23,6 +23,7 @@ from generator.kinds.load import load_kinds
 from generator.model import Catalog
 from generator.names import CATALOG_INFO
 from generator.yaml_write import dump_yaml
+from tests.alerts.alone import alone
 
 ROOT = Path(__file__).parents[2]
 INFO = CATALOG_INFO + '{service="s",tier="t",kind="k",profile="default",owner="o"}'
@@ -60,6 +61,47 @@ CASES = (
             'ALERTS{alertname="ServiceDown",alertstate="pending",service="s"}': "1+0x360",
         },
         fires=True,
+    ),
+    Case(
+        "an outage that ServiceDown told of an hour ago is no warning about a service that is well",
+        "slo",
+        "SLOBudgetBurnsSteadily",
+        {
+            'service:healthy:bool{service="s"}': "1x220 0x23 1x115",
+            'service:slo_budget:ratio{service="s",tier="t"}': "0.001x360",
+            'ALERTS{alertname="ServiceDown",alertstate="firing",service="s"}': "_x225 1x20 _x115",
+        },
+    ),
+    Case(
+        "outages too short for ServiceDown are told by the budget they burn together",
+        "slo",
+        "SLOBudgetBurnsSteadily",
+        {
+            'service:healthy:bool{service="s"}': "1x220 0x3 1x27 0x3 1x27 0x3 1x27 0x3 1x27",
+            'service:slo_budget:ratio{service="s",tier="t"}': "0.001x360",
+            'ALERTS{alertname="ServiceDown",alertstate="pending",service="s"}': "_x220 1x3 _x27",
+        },
+        fires=True,
+    ),
+    Case(
+        "an outage on the first day weighs no more than one on a later day",
+        "slo",
+        "SLOBudgetBurnsSteadily",
+        {
+            'service:healthy:bool{service="s"}': "1x220 0x23 1x115",
+            'service:slo_budget:ratio{service="s",tier="t"}': "0.01x360",
+        },
+    ),
+    Case(
+        "failed requests of the first hours weigh no more than those of a later day",
+        "slo",
+        "SLOBudgetBurnsSteadily",
+        {
+            'http_requests_total{service="s",kind="fastapi",status="200"}': "0+92x360",
+            'http_requests_total{service="s",kind="fastapi",status="500"}': "0+8x360",
+            'service:healthy:bool{service="s"}': "1x360",
+            'service:slo_budget:ratio{service="s",tier="t"}': "0.01x360",
+        },
     ),
     Case(
         "an idle site whose few requests all fail is no error ratio",
@@ -257,7 +299,7 @@ def test_a_guard_tells_the_fault_from_what_looks_like_it(
     case: Case, catalog: Catalog, tmp_path: Path
 ) -> None:
     """After three hours of the situation the alert fires exactly if the situation is the fault."""
-    pack = packs.build(case.pack, catalog)
+    pack = alone(packs.build(case.pack, catalog), case.alert)
     series = {INFO: "1x360", **case.series}
     look = {
         "expr": f'count(ALERTS{{alertname="{case.alert}", alertstate="firing", service="s"}})',
@@ -269,7 +311,6 @@ def test_a_guard_tells_the_fault_from_what_looks_like_it(
         "input_series": [{"series": name, "values": values} for name, values in series.items()],
         "promql_expr_test": [look],
     }
-    assert case.alert in {alert.name for alert in pack.alerts}
     assert _judge(pack, catalog, [group], tmp_path) == (0, "")
 
 
@@ -278,8 +319,8 @@ def test_the_web_pack_of_one_kind_uses_only_its_metrics(
     kind: str, catalog: Catalog, tmp_path: Path
 ) -> None:
     """A catalog with a single sort of web application gets alerts that this sort can fire."""
-    alone = replace(catalog, kinds={kind: catalog.kinds[kind]})
-    pack = packs.build("web", alone)
+    single = replace(catalog, kinds={kind: catalog.kinds[kind]})
+    pack = packs.build("web", single)
     declared = {
         name for metric in catalog.kinds[kind].declares.values() for name in metric.series_names
     }
@@ -289,7 +330,7 @@ def test_the_web_pack_of_one_kind_uses_only_its_metrics(
     ]
     used = {name for expression in expressions for name in promql.metrics(expression)}
     assert set() == used - declared
-    assert _judge_own(pack, alone, tmp_path) == (0, "")
+    assert _judge_own(pack, single, tmp_path) == (0, "")
 
 
 def test_the_enterprise_alerts_of_neo4j_pass_their_own_proof(

@@ -8,13 +8,14 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+import yaml
 
 from alerts import absence, requests, service, slo, tier, verdict
 from alerts.kit import Record, Remedy, Role, Scope, Severity
 from generator import promql
 from generator.model import TIER_KEEP, Catalog
 from generator.names import CATALOG_INFO, HEALTHY, REQUESTS, SLO_BUDGET, SLO_OBJECTIVE, TIER_WEIGHT
-from generator.quantities import write_duration
+from generator.quantities import read_duration, write_duration
 from generator.render import Rendered
 from generator.scrape.jobs import jobs
 
@@ -150,6 +151,21 @@ def test_alerts_on_budgets_want_traffic_or_a_verdict(platform: Rendered) -> None
     assert ratio.expr.startswith("(max by (service) (")
     assert "or label_replace(1 - avg by (service) (avg_over_time(service:healthy:bool" in ratio.expr
     assert Decimal("0.05") == slo.MIN_RATE
+
+
+def test_error_ratios_know_how_often_verdicts_are_recorded(platform: Rendered) -> None:
+    """A whole window holds as many verdicts as their rule group writes in that time."""
+    (group,) = (
+        group
+        for path, text in platform.files.items()
+        if path.startswith("prometheus/rules/")
+        for group in yaml.safe_load(text)["groups"]
+        if any(rule.get("record") == HEALTHY for rule in group["rules"])
+    )
+    (pack,) = (pack for pack in platform.packs if pack.name == "slo")
+    day = next(record for record in pack.records if record.name.endswith("ratio_rate1d"))
+
+    assert f"/ {timedelta(days=1) // read_duration(group['interval'])}, 1)" in day.expr
 
 
 def test_without_an_objective_there_are_requests_but_no_budgets(load: Load) -> None:
