@@ -20,7 +20,7 @@ from exporters.deadline import Deadline
 from exporters.frame import Exporter
 from exporters.gate import FullError, Gate
 from exporters.page import Page
-from exporters.selfmetrics import ProcessMetrics
+from exporters.selfmetrics import Reloads, SelfMetrics
 from exporters.web import Request, Response
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ class App:
         exporters: At least one; their pages become one.
         deadline_s: How long one collection may take at most.
         offset_s: How much earlier than Prometheus's own timeout it must end.
+        reloads: What is told of the reading of the configuration; without it, that it went well now.
     """
 
     def __init__(
@@ -46,12 +47,14 @@ class App:
         *,
         deadline_s: float,
         offset_s: float = DEFAULT_OFFSET_S,
+        reloads: Reloads | None = None,
     ) -> None:
         self.exporters = tuple(exporters)
         self.ready = True
         self._deadline_s = deadline_s
         self._offset_s = offset_s
-        self._process = ProcessMetrics()
+        prefixes = [exporter.prefix for exporter in self.exporters]
+        self._self = SelfMetrics(prefixes, reloads or Reloads())
         self._gate = Gate(self._collect)
         self._routes: dict[str, Callable[[Request], Response]] = {
             "/": self._landing,
@@ -99,7 +102,7 @@ class App:
         collect(0)
         for thread in others:
             thread.join()
-        return Page([metric for part in found for metric in part] + list(self._process.collect()))
+        return Page([metric for part in found for metric in part] + list(self._self.collect()))
 
     def _metrics(self, request: Request) -> Response:
         page = self._gate.get(request.deadline)

@@ -24,8 +24,9 @@ from exporters.ollama_features import FeaturesCollector, PortsCollector
 from exporters.ollama_fetch import REASONS
 from exporters.ollama_loads import Loads
 from exporters.ollama_metrics import ENDPOINTS, Page
-from exporters.ollama_models import Ps, Tags, add_ps, add_tags, known
+from exporters.ollama_models import Ps, Tags, add_ps, add_tags
 from exporters.ollama_probe import ProbeCollector
+from exporters.ollama_rosters import Rosters
 
 PREFIX = "ollama"
 # Prometheus refuses a whole page above its sample_limit, which is 1,000 for this exporter: 100 series
@@ -51,14 +52,15 @@ def build(config: Config) -> Exporter:
             raise ConfigError(f"{fact}. Say probe: http, and give its url.")
     cap = max(LEAST, CAP // len(config.targets))
     rounds = Rounds(tuple(server_of(target, cap) for target in config.targets))
+    rosters = Rosters(rounds.servers)
     return Exporter(
         PREFIX,
         (
             VersionCollector(rounds),
             EndpointsCollector(rounds),
-            TagsCollector(rounds),
-            ContextsCollector(rounds),
-            PsCollector(rounds),
+            TagsCollector(rounds, rosters),
+            ContextsCollector(rounds, rosters),
+            PsCollector(rounds, rosters),
             PortsCollector(rounds),
             FeaturesCollector(rounds),
             ProbeCollector(rounds),
@@ -136,15 +138,20 @@ class TagsCollector:
 
     name = "tags"
 
-    def __init__(self, rounds: Rounds) -> None:
+    def __init__(self, rounds: Rounds, rosters: Rosters) -> None:
         self._rounds = rounds
+        self._rosters = rosters
+
+    def adopt(self, previous: TagsCollector) -> None:
+        """Go on with the names that have series already, for all collectors."""
+        self._rosters.adopt(previous._rosters)
 
     def collect(self, deadline: Deadline) -> Iterator[Metric]:
         """Yield the inventory; without an answer only what is expected."""
         page = Page()
         outcomes = {s: self._rounds.outcome(s, self.name, deadline) for s in self._rounds.servers}
         for server, outcome in outcomes.items():
-            add_tags(page, server, cast("Tags | None", outcome.value))
+            add_tags(page, self._rosters.of(server), cast("Tags | None", outcome.value))
         yield from page
         _fail_with(outcomes, self.name)
 
@@ -154,8 +161,9 @@ class PsCollector:
 
     name = "ps"
 
-    def __init__(self, rounds: Rounds) -> None:
+    def __init__(self, rounds: Rounds, rosters: Rosters) -> None:
         self._rounds = rounds
+        self._rosters = rosters
         self._loads = {server.labels: Loads() for server in rounds.servers}
 
     def adopt(self, previous: PsCollector) -> None:
@@ -170,10 +178,10 @@ class PsCollector:
             loads = self._loads[server.labels]
             installed = cast("Tags | None", self._rounds.outcome(server, "tags", deadline).value)
             if outcome.reason is None:
-                loaded = cast("Ps", outcome.value)
-                add_ps(page, server, installed, loaded, time.time())
-                names = None if installed is None else known(server, installed)
-                loads.see(loaded, names, server.cap, time.monotonic())
+                loaded, roster = cast("Ps", outcome.value), self._rosters.of(server)
+                add_ps(page, roster, installed, loaded, time.time())
+                names = None if installed is None else roster.known(installed)
+                loads.see(roster.loaded(loaded), names, server.cap, time.monotonic())
             loads.add(page, server)
         yield from page
         _fail_with(outcomes, self.name)

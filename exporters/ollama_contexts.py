@@ -15,8 +15,9 @@ from prometheus_client.core import Metric
 from exporters.deadline import Deadline
 from exporters.ollama_ask import MARGIN_S, Ask, Asker, Rounds, Server
 from exporters.ollama_metrics import Page
-from exporters.ollama_models import Tags, add_contexts, listed
+from exporters.ollama_models import Tags, add_contexts
 from exporters.ollama_parse import parse_context
+from exporters.ollama_rosters import Rosters
 
 PER_SCRAPE = 4  # of one server, so that hundreds of new models are no burst
 
@@ -27,8 +28,9 @@ class ContextsCollector:
     name = "contexts"
     reasons = ()
 
-    def __init__(self, rounds: Rounds) -> None:
+    def __init__(self, rounds: Rounds, rosters: Rosters) -> None:
         self._rounds = rounds
+        self._rosters = rosters
         self._asker = Asker()
         self._told: dict[Server, dict[str, int | None]] = {s: {} for s in rounds.servers}
 
@@ -44,7 +46,7 @@ class ContextsCollector:
                 outcome = ask.outcome(until)
                 if outcome.reason is None:
                     self._told[server][digest] = outcome.value
-            add_contexts(page, server, installed, self._told[server])
+            add_contexts(page, self._rosters.of(server), installed, self._told[server])
         yield from page
 
     def _ask(self, server: Server, installed: Tags, until: Deadline) -> dict[str, Ask[int | None]]:
@@ -52,7 +54,7 @@ class ContextsCollector:
         told = self._told[server]
         wanted = {
             model.digest: model.name.shown
-            for model in listed(server, installed)
+            for model in self._rosters.of(server).listed(installed)
             if model.digest and not model.remote and not model.max_context_tokens
         }
         for digest in told.keys() - wanted.keys():

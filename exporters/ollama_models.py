@@ -7,13 +7,14 @@ could not be had leaves its series out: no model is called missing or unloaded b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from exporters.ollama_ask import Server
 from exporters.ollama_metrics import STATUSES, Page
 from exporters.ollama_names import Name
 from exporters.ollama_parse import Installed, Loaded
+from exporters.ollama_places import Places
 
 PINNED_S = 10 * 365.25 * 86400  # keep_alive -1 ends in some 292 years
 
@@ -41,15 +42,40 @@ class Stock:
         return "other_tag" if expected.repository in self.repositories else "missing"
 
 
-def listed(server: Server, installed: Tags) -> Tags:
-    """Return the models that get series, at most the server's cap: the expected ones first, then by name."""
-    wanted = {name.key for name in server.expected}
-    order = sorted(installed, key=lambda m: (m.name.key not in wanted, m.name.key))
-    return tuple(order[: server.cap])
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """Which models of *server* may have series, at *now* (monotonic): of its list, and of those loaded."""
+
+    server: Server
+    of_list: Places
+    of_loaded: Places
+    now: float
+
+    def listed(self, installed: Tags) -> Tags:
+        """Return the installed models that get series: the expected ones first, then by name."""
+        wanted = {name.key for name in self.server.expected}
+        order = sorted(installed, key=lambda m: (m.name.key not in wanted, m.name.key))
+        keys = self.of_list.admitted((m.name.key for m in order), wanted, self.server.cap, self.now)
+        return tuple(model for model in order if model.name.key in keys)
+
+    def loaded(self, models: Ps) -> Ps:
+        """Return the loaded models that get series, in the order of Ollama's list."""
+        wanted = {name.key for name in self.server.expected}
+        keys = (model.name.key for model in models)
+        places = self.of_loaded.admitted(keys, wanted, self.server.cap, self.now)
+        return tuple(model for model in models if model.name.key in places)
+
+    def known(self, installed: Tags) -> Sequence[Name]:
+        """Return the names of listed and expected models, each once."""
+        names = {model.name.key: model.name for model in self.listed(installed)}
+        for name in self.server.expected:
+            names.setdefault(name.key, name)
+        return tuple(names.values())
 
 
-def add_tags(page: Page, server: Server, installed: Tags | None) -> None:
+def add_tags(page: Page, roster: Roster, installed: Tags | None) -> None:
     """Add what /api/tags tells: the inventory, and how it stands to what is expected."""
+    server = roster.server
     for name in server.expected:
         page.add(server.labels, "ollama_model_expected", 1, name.shown)
     if installed is None:
@@ -63,19 +89,21 @@ def add_tags(page: Page, server: Server, installed: Tags | None) -> None:
     wanted = {name.key for name in server.expected}
     missing = sum(state != "installed" for state in states.values())
     page.add(server.labels, "ollama_models_installed", len(installed))
-    page.add(server.labels, "ollama_models_truncated", float(len(installed) > server.cap))
+    listed = roster.listed(installed)
+    page.add(server.labels, "ollama_models_truncated", float(len(installed) > len(listed)))
     page.add(server.labels, "ollama_models_missing", missing)
     page.add(server.labels, "ollama_models_unexpected", len(stock.keys - wanted))
-    for model in listed(server, installed):
-        _add_model(page, server, model)
+    for model in listed:
+        _add_model(page, roster, model)
 
 
-def _add_model(page: Page, server: Server, model: Installed) -> None:
-    labels, shown = server.labels, model.name.shown
-    page.add(
-        labels, "ollama_model_info", 1, shown, model.family, model.format,
-        model.parameter_size, model.quantization_level, model.digest,
-    )  # fmt: skip
+def _add_model(page: Page, roster: Roster, model: Installed) -> None:
+    labels, shown = roster.server.labels, model.name.shown
+    *facts, host = roster.of_list.bounded(model.name.key, (
+        model.family, model.format, model.parameter_size, model.quantization_level, model.digest,
+        model.remote_host,
+    ))  # fmt: skip
+    page.add(labels, "ollama_model_info", 1, shown, *facts)
     numbers = (
         ("ollama_model_size_bytes", model.size_bytes),
         ("ollama_model_modified_timestamp_seconds", model.modified),
@@ -84,37 +112,32 @@ def _add_model(page: Page, server: Server, model: Installed) -> None:
         if value is not None:
             page.add(labels, name, value, shown)
     if model.remote_host or model.remote_model:
-        page.add(labels, "ollama_model_remote_info", 1, shown, model.remote_host)
+        page.add(labels, "ollama_model_remote_info", 1, shown, host)
 
 
 def add_contexts(
-    page: Page, server: Server, installed: Tags, told: Mapping[str, int | None]
+    page: Page, roster: Roster, installed: Tags, told: Mapping[str, int | None]
 ) -> None:
     """Add the longest contexts: what /api/tags says itself, else what was *told* of the digest."""
-    for model in listed(server, installed):
+    for model in roster.listed(installed):
         longest = model.max_context_tokens or told.get(model.digest)
         if longest:
-            page.add(server.labels, "ollama_model_max_context_tokens", longest, model.name.shown)
+            page.add(
+                roster.server.labels, "ollama_model_max_context_tokens", longest, model.name.shown
+            )
 
 
-def add_ps(page: Page, server: Server, installed: Tags | None, loaded: Ps, now: float) -> None:
+def add_ps(page: Page, roster: Roster, installed: Tags | None, loaded: Ps, now: float) -> None:
     """Add what /api/ps tells at *now* (Unix time); *installed* only says who else is not loaded."""
+    server = roster.server
     page.add(server.labels, "ollama_models_loaded", len(loaded))
-    present = {model.name.key for model in loaded[: server.cap]}
-    for model in loaded[: server.cap]:
+    present = {model.name.key for model in loaded}
+    for model in roster.loaded(loaded):
         page.add(server.labels, "ollama_model_loaded", 1, model.name.shown)
         _add_loaded(page, server, model, now)
-    for name in known(server, installed or ()):
+    for name in roster.known(installed or ()):
         if name.key not in present:
             page.add(server.labels, "ollama_model_loaded", 0, name.shown)
-
-
-def known(server: Server, installed: Iterable[Installed]) -> Sequence[Name]:
-    """Return the names of listed and expected models, each once."""
-    names = {model.name.key: model.name for model in listed(server, tuple(installed))}
-    for name in server.expected:
-        names.setdefault(name.key, name)
-    return tuple(names.values())
 
 
 def _add_loaded(page: Page, server: Server, model: Loaded, now: float) -> None:

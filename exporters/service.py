@@ -21,6 +21,7 @@ from exporters.app import App
 from exporters.config import Address, Config, ConfigError, load_config
 from exporters.frame import Exporter
 from exporters.http import Server
+from exporters.selfmetrics import Reloads
 from exporters.web_guard import Guard
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class Site:
     parts: Sequence[Part]
     listen: Address | None  # None: as the first part's file says
     offset_s: float
+    reloads: Reloads = field(default_factory=Reloads)
     _stamps: dict[Path, _Stamp] = field(default_factory=dict)
     _server: Server | None = None
     _listens: Address | None = None  # as the file said at the start
@@ -87,7 +89,9 @@ class Site:
         except ConfigError as error:
             for line in str(error).splitlines():
                 log.error("configuration kept as it was: %s", line)  # noqa: TRY400
+            self.reloads.note(successful=False)
             return
+        self.reloads.note(successful=True)
         if self.listen is None and configs[0].listen != self._listens:
             log.warning("%s is served only after a restart", configs[0].listen)
         before = self._server.app
@@ -116,7 +120,9 @@ class Site:
         configs = [load_config(part.path, part.name) for part in self.parts]
         exporters = [part.build(config) for part, config in zip(self.parts, configs, strict=True)]
         deadline_s = max(config.deadline_s for config in configs)
-        return configs, App(exporters, deadline_s=deadline_s, offset_s=self.offset_s)
+        return configs, App(
+            exporters, deadline_s=deadline_s, offset_s=self.offset_s, reloads=self.reloads
+        )
 
 
 def _stamp(path: Path) -> _Stamp:

@@ -29,7 +29,7 @@ from tests.live.servers import Server, need
 ROOT = Path(__file__).parents[3]
 DECLARED = load_kinds()[0]["agents-exporter"].declares
 # About the exporter itself: these have no subject.
-OWN = ("agent_collector_", "agent_exporter_", "agent_docker_up", "process_")
+OWN = ("agent_collector_", "agent_exporter_", "agent_docker_up", "process_", "python_info")
 
 
 @pytest.fixture

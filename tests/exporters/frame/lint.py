@@ -43,7 +43,7 @@ def complaints(text: str, *, prefixes: tuple[str, ...]) -> list[str]:
 
     Args:
         text: The page.
-        prefixes: Names must begin with one of these and `_`, or be `process_*`.
+        prefixes: Names must begin with one of these and `_`, or be `process_*` or `python_info`.
     """
     try:
         families = list(text_string_to_metric_families(text))
@@ -65,7 +65,7 @@ def _family(family: Metric, prefixes: tuple[str, ...]) -> Iterator[str]:
 
 
 def _name(name: str, prefixes: tuple[str, ...]) -> Iterator[str]:
-    if not name.startswith((*(f"{prefix}_" for prefix in prefixes), "process_")):
+    if not name.startswith((*(f"{prefix}_" for prefix in prefixes), "process_", "python_info")):
         yield f"begins with none of {', '.join(prefixes)}"
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name):
         yield "not in small letters with single underscores"

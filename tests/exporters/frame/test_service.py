@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,6 +63,18 @@ class Running:
         assert found is not None
         return int(found[1])
 
+    def reloads(self) -> tuple[float, float]:
+        """Return what it says of the last reading of its file: whether it was good, when one was."""
+        page = self.server.get()
+        names = "successful", "success_timestamp_seconds"
+        good, when = (
+            re.search(rf"^agent_exporter_config_last_reload_{name} (\S+)$", page, re.MULTILINE)
+            for name in names
+        )
+        assert good is not None
+        assert when is not None
+        return float(good[1]), float(when[1])
+
     def descriptors(self) -> int:
         """Return how many it has open."""
         return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
@@ -110,22 +123,26 @@ def test_the_file_is_read_again_when_it_changes_or_on_sighup(tmp_path: Path) -> 
     with _exporter(
         tmp_path, "agents", "--config", path, "--listen", f"{HOST}:{port}", port=port
     ) as exporter:
-        first = exporter.services()
+        first, began = exporter.services(), exporter.reloads()
         _file(path, "two", "three")
         until(lambda: exporter.services() == ["two", "three"], "the change is seen", seconds=15)
+        changed = exporter.reloads()
         path.write_text("targets: 5\n")
         until(
             lambda: "configuration kept as it was" in exporter.server.log.read_text(),
             "it is refused",
         )
-        kept = exporter.services()
+        kept, refused = exporter.services(), exporter.reloads()
         path.unlink()
         _file(path, "four")
         os.kill(exporter.pid, signal.SIGHUP)
         until(lambda: exporter.services() == ["four"], "SIGHUP is heard", seconds=15)
+        last = exporter.reloads()
         log = exporter.server.log.read_text()
 
     assert (first, kept) == (["one", "two"], ["two", "three"])
+    assert [good for good, _ in (began, changed, refused, last)] == [1, 1, 0, 1]
+    assert began[1] < changed[1] == refused[1] < last[1] <= time.time()
     assert re.search(rf"{path}:1: targets: 5 is not a list of targets", log)
     assert [
         line for line in log.splitlines() if not re.match(r"ts=\S+ level=\w+ caller=\S+ msg=", line)
@@ -236,8 +253,8 @@ def test_all_serves_each_file_on_its_own_address_or_all_on_one_page(tmp_path: Pa
     ) as one:
         together = _prefixes(one.server.get())
 
-    assert apart == [{"agent", "process"}, {"ollama", "process"}]
-    assert together == {"agent", "ollama", "process"}
+    assert apart == [{"agent", "process", "python"}, {"ollama", "process", "python"}]
+    assert together == {"agent", "ollama", "process", "python"}
 
 
 def _prefixes(page: str) -> set[str]:

@@ -10,7 +10,7 @@ import yaml
 from exporters.hardware_metrics import FAMILIES, Sample, emit
 
 KIND = Path(__file__).parents[3] / "generator" / "kinds" / "hardware-exporter.yml"
-FRAME = ("hw_exporter_", "hw_collector_", "process_")
+FRAME = ("hw_exporter_", "hw_collector_", "process_", "python_info")
 
 
 def test_the_table_is_what_the_kind_declares() -> None:

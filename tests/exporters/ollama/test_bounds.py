@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from exporters.deadline import Deadline
 from exporters.ollama import OTHER, VERSIONS
 from exporters.ollama_ask import Server
 from exporters.ollama_fetch import MAX_BODY
@@ -15,9 +16,10 @@ from exporters.ollama_loads import FORGOTTEN_S, Loads
 from exporters.ollama_metrics import Page
 from exporters.ollama_names import Name, parse_name
 from exporters.ollama_parse import MOST_ENTRIES, BodyError, Loaded, parse_tags
+from exporters.ollama_places import KEPT_S, MOST_FACTS, Places
 from tests.exporters.ollama import fake as faults
-from tests.exporters.ollama.fake import Fake, running_fake
-from tests.exporters.ollama.watching import exporter_of, only, scrape, target
+from tests.exporters.ollama.fake import Fake, Memory, model, running_fake
+from tests.exporters.ollama.watching import exporter_of, only, samples, scrape, target
 
 CASES = Path(__file__).parent / "cases"
 REAL = ("recorded-0.17.4", "degraded-as-in-the-field", "cloud-stubs", "partly-on-gpu")
@@ -169,3 +171,75 @@ def test_new_models_take_the_places_of_forgotten_ones_only() -> None:
     assert most == 10
     assert "m199-0:latest" not in counted(loads)
     assert {name.split("-")[0] for name in counted(loads)} == {"m180", "m181"}
+
+
+def test_names_that_change_at_every_scrape_make_no_more_series_than_there_are_places() -> None:
+    """A day of a list that is another one every minute: as many names as places, and the next day as many again."""
+    places = Places()
+    days: list[set[str]] = [set(), set()]
+    for minute in range(2 * 1440):
+        fresh = [f"m{minute}-{number}" for number in range(30)]
+        days[minute // 1440] |= places.admitted(fresh, (), 10, now=minute * 60.0)
+
+    assert [len(day) for day in days] == [10, 10]
+    assert days[0] == {f"m0-{number}" for number in range(10)}
+
+
+def test_the_expected_models_have_places_of_their_own() -> None:
+    """However many others came before, and in whatever order, what is expected is admitted."""
+    places = Places()
+    others = [f"m{number}" for number in range(30)]
+    before = places.admitted(others, ("want", "need"), 10, now=0)
+    after = places.admitted([*others, "need", "want"], ("want", "need"), 10, now=1)
+    more = places.admitted([*others, "need"], ("need", *(f"w{n}" for n in range(20))), 10, now=2)
+
+    assert before == frozenset(others[:8])
+    assert after == frozenset((*others[:8], "want", "need"))
+    assert more == frozenset((*others[:8], "need"))
+
+
+def test_a_place_is_kept_for_a_day_after_its_model_was_last_seen() -> None:
+    """A second less than a day later the place is taken, at a day it is free."""
+    places = Places()
+    places.admitted(["old"], (), 1, now=0)
+    places.admitted(["old"], (), 1, now=100)
+
+    assert places.admitted(["new"], (), 1, now=100 + KEPT_S - 1) == frozenset()
+    assert places.admitted(["new"], (), 1, now=100 + KEPT_S) == {"new"}
+
+
+def test_facts_about_a_model_are_bounded() -> None:
+    """After twenty different sets of facts a further one is `other`; those before are told as ever."""
+    places = Places()
+    told = [places.bounded("m", ("llama", str(number))) for number in range(MOST_FACTS + 1)]
+
+    assert told[-2:] == [("llama", str(MOST_FACTS - 1)), (OTHER, OTHER)]
+    assert places.bounded("m", ("llama", "0")) == ("llama", "0")
+    assert places.bounded("another", ("llama", "99")) == ("llama", "99")
+
+
+def test_a_server_whose_lists_change_adds_no_label_values_without_limit() -> None:
+    """Ten scrapes and a reload, 100 new names in either list each time: 80 names of each, all counted."""
+    have = Fake()
+    seen: dict[str, set[str]] = {"ollama_model_info": set(), "ollama_model_memory_bytes": set()}
+    with (
+        running_fake(have),
+        exporter_of(target(have.url)) as before,
+        exporter_of(target(have.url)) as after,
+    ):
+        for turn in range(10):
+            have.installed = [model(f"m{turn}-{number}:a") for number in range(100)]
+            have.loaded = {f"l{turn}-{number}:a": Memory(4096, None) for number in range(100)}
+            if turn == 5:
+                after.adopt(before)
+            metrics = (before if turn < 5 else after).collect(Deadline.after(20))
+            for metric in metrics:
+                if metric.name in seen:
+                    seen[metric.name] |= {sample.labels["model"] for sample in metric.samples}
+            found = samples(metrics)
+
+    assert {name: len(values) for name, values in seen.items()} == dict.fromkeys(seen, 80)
+    assert only(found, "ollama_models_") == {
+        "ollama_models_installed": 100, "ollama_models_truncated": 1, "ollama_models_missing": 0,
+        "ollama_models_unexpected": 100, "ollama_models_loaded": 100,
+    }  # fmt: skip

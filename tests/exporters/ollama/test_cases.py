@@ -23,9 +23,10 @@ from exporters.ollama_ask import Server
 from exporters.ollama_generate import Result
 from exporters.ollama_loads import Loads
 from exporters.ollama_metrics import Page
-from exporters.ollama_models import add_contexts, add_ps, add_tags, known
+from exporters.ollama_models import Roster, add_contexts, add_ps, add_tags
 from exporters.ollama_names import parse_name
 from exporters.ollama_parse import parse_ps, parse_tags, parse_token
+from exporters.ollama_places import Places
 from exporters.ollama_record import Record
 from tests.live.servers import need
 
@@ -51,12 +52,13 @@ def page_of(case: dict[str, Any]) -> Page:
     )
     page, loads = Page(), Loads()
     tags = None if case["tags"] is None else parse_tags(json.dumps(case["tags"]).encode())
-    add_tags(page, server, tags)
-    add_contexts(page, server, tags or (), {})
+    roster = Roster(server, Places(), Places(), case["now"])
+    add_tags(page, roster, tags)
+    add_contexts(page, roster, tags or (), {})
     if case["ps"] is not None:
         ps = parse_ps(json.dumps(case["ps"]).encode())
-        add_ps(page, server, tags, ps, case["now"])
-        names = None if tags is None else known(server, tags)
+        add_ps(page, roster, tags, ps, case["now"])
+        names = None if tags is None else roster.known(tags)
         loads.see(ps, names, server.cap, case["now"])
     loads.add(page, server)
     if "probe" in case:
