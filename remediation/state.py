@@ -13,12 +13,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from remediation import records
-from remediation.model import Entry, Rung
+from remediation.model import Decision, Entry, Rung
 
 CHECKPOINT = "checkpoint"
 KEEP_ACTS_S = 31 * 86400.0  # longer than any window that a configuration should have
 KEEP_CLOSED_S = 7 * 86400.0  # longer than same_incident
 MAX_STOPS = 4096
+MAX_ANSWERS = 4096  # alerts whose last answer is remembered; a forgotten one is answered again
 # Reasons that leave an accepted alert open: nobody could be asked whether it is still so.
 UNCONFIRMED = frozenset({"alertmanager_down", "blind", "unsettled"})
 
@@ -117,6 +118,17 @@ class Last:
     incident: str
     restart: str
     detail: str
+    lone: bool = False  # about an alert by itself, not about the service as a root
+
+    def says(self, decision: Decision) -> bool:
+        """Whether *decision* is the same again."""
+        return (self.outcome, self.reason, self.rung, self.incident, self.restart) == (
+            decision.outcome.value,
+            decision.reason,
+            decision.rung.value,
+            decision.incident,
+            decision.restart,
+        )
 
 
 @dataclass(slots=True)
@@ -133,14 +145,19 @@ class State:
     holds: dict[str, Hold] = field(default_factory=dict)
     pending: dict[tuple[str, float], Pending] = field(default_factory=dict)
     last: dict[str, Last] = field(default_factory=dict)
+    answers: dict[str, Last] = field(
+        default_factory=dict
+    )  # of alerts by themselves, by fingerprint
     stops: dict[str, float] = field(default_factory=dict)
     observed_since: dict[str, float] = field(default_factory=dict)  # tier: since when it observes
     reported_at: dict[str, float] = field(default_factory=dict)
     at: float = 0.0
+    through: int = 0  # number of the newest entry taken in; a journal replays what comes after it
 
     def apply(self, entry: Entry) -> None:
         """Take *entry* in; kinds that mean nothing here change only the time."""
         self.at = max(self.at, entry.at)
+        self.through = max(self.through, entry.number)
         handler = _HANDLERS.get(entry.kind)
         if handler is not None:
             handler(self, entry.body, entry)
@@ -174,10 +191,12 @@ class State:
             holds={k: Hold(**v) for k, v in data.get("holds", {}).items()},
             pending={(f, s): Pending(**v) for f, s, v in data.get("pending", ())},
             last={k: Last(**v) for k, v in data.get("last", {}).items()},
+            answers={k: Last(**v) for k, v in data.get("answers", {}).items()},
             stops=dict(data.get("stops", {})),
             observed_since=dict(data.get("observed_since", {})),
             reported_at=dict(data.get("reported_at", {})),
             at=data.get("at", 0.0),
+            through=data.get("through", 0),
         )
 
 
@@ -202,11 +221,17 @@ def _decided(state: State, body: _Body, entry: Entry) -> None:
     if body["reason"] not in UNCONFIRMED:
         for fingerprint, starts_wall in body["alerts"]:
             state.pending.pop((fingerprint, starts_wall), None)
-    if body["service"]:
-        state.last[body["service"]] = Last(
-            entry.at,
-            **{k: body[k] for k in ("outcome", "reason", "rung", "incident", "restart", "detail")},
-        )
+    names = ("outcome", "reason", "rung", "incident", "restart", "detail", "lone")
+    last = Last(entry.at, **{name: body[name] for name in names})
+    if last.lone:
+        for fingerprint, _ in body["alerts"]:
+            state.answers.pop(fingerprint, None)  # the newest stand last
+            state.answers[fingerprint] = last
+        while len(state.answers) > MAX_ANSWERS:
+            del state.answers[next(iter(state.answers))]
+    before = state.last.get(body["service"])
+    if body["service"] and (before is None or before.lone or not last.lone):
+        state.last[body["service"]] = last
 
 
 def _opened(state: State, body: _Body, entry: Entry) -> None:
