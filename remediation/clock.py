@@ -52,7 +52,7 @@ class HostClock:
 
     def __init__(self, anchor: Anchor | None = None, last_steady: float = 0.0) -> None:
         boot_id, boot_s = read_boot_id(), _boot_s()
-        if anchor is not None and anchor.boot_id == boot_id:
+        if anchor is not None and boot_id and anchor.boot_id == boot_id:
             self.anchor = anchor
         else:
             self.anchor = Anchor(boot_id, boot_s, max(time.time(), last_steady))
