@@ -14,16 +14,20 @@ from graphlib import CycleError, TopologicalSorter
 from importlib.resources import files
 from typing import Any
 
-from generator import exporter_configs, remediation_config
+from generator import exporter_configs, guard_config, remediation_compose, remediation_config
 from generator.artifacts import Artifact
 from generator.errors import Finding, Place
-from generator.model import Catalog
+from generator.model import Catalog, Service
+from generator.remediation_allows import wrongly_allowed
 from generator.remediation_config import UNTOUCHABLE
 from generator.schema_check import Check, compile_schema, field_name
 from generator.yaml_write import dump_yaml
 
 EXPORTERS_DIR = "exporters"
 REMEDIATION_FILE = "remediation/config.yml"
+GUARD_FILE = "remediation/guard.yml"
+COMPOSE_FILE = "remediation/compose.yml"
+_SCHEMAS = {REMEDIATION_FILE: ("config", "config"), GUARD_FILE: ("guard", "guard")}  # file, $defs
 
 
 def render(catalog: Catalog) -> tuple[Artifact, ...]:
@@ -40,9 +44,25 @@ def contents(catalog: Catalog) -> dict[str, dict[str, Any]]:
         f"{EXPORTERS_DIR}/{name}": content
         for name, content in exporter_configs.configs(catalog).items()
     }
-    remediation = remediation_config.config(catalog)
-    if remediation:
-        found[REMEDIATION_FILE] = remediation
+    found |= {
+        REMEDIATION_FILE: remediation_config.config(catalog),
+        GUARD_FILE: guard_config.config(catalog),
+        COMPOSE_FILE: remediation_compose.definitions(catalog),
+    }
+    return {path: content for path, content in found.items() if content}
+
+
+def about(service: Service, catalog: Catalog) -> dict[str, str]:
+    """Return what the remediator's files say about *service*, by path; {} without a remediator."""
+    found: dict[str, str] = {}
+    if not catalog.of_kind(remediation_config.REMEDIATOR):
+        return found
+    if service.kind == remediation_config.REMEDIATOR:
+        found[REMEDIATION_FILE] = "what it sees and may restart"
+    if service.name in remediation_compose.definitions(catalog)["services"]:
+        found[COMPOSE_FILE] = "its container, locked in"
+    if service.kind in UNTOUCHABLE:
+        found[GUARD_FILE] = "the guard restarts it, and nothing else does"
     return found
 
 
@@ -53,29 +73,49 @@ def check(
     Return what is wrong with the files (*rendered*: path to content; None: those of *catalog*).
 
     Each follows its schema; every target is a service of the catalog, under the container name
-    Compose will give it; the restart order has no cycle; what nobody may restart is listed.
+    Compose will give it; the restart order has no cycle; what nobody may restart is listed, and
+    watched by the guard; the socket proxies let through what the remediator may do, and nothing else.
     """
-    found: list[Finding] = []
-    for path, content in (contents(catalog) if rendered is None else rendered).items():
-        room = path.partition("/")[0]
-        facts = [*_misfits(room, content)]
-        if not facts:
-            services = content["services" if path == REMEDIATION_FILE else "targets"]
-            facts += _strangers(services, catalog)
-            if path == REMEDIATION_FILE:
-                facts += [*_order(content), *_touchable(content, catalog)]
-        found += [Finding(Place(path), fact, cure, "contracts") for fact, cure in facts]
-    return found
+    files = contents(catalog) if rendered is None else rendered
+    facts = {path: _facts(path, content, catalog) for path, content in files.items()}
+    if COMPOSE_FILE in files and not facts.get(REMEDIATION_FILE):
+        # Held against a plan that is right: one fault, one finding.
+        plan = files.get(REMEDIATION_FILE, {})
+        facts[COMPOSE_FILE] = [*wrongly_allowed(files[COMPOSE_FILE], plan, catalog)]
+    return [
+        Finding(Place(path), fact, cure, "contracts")
+        for path, found in facts.items()
+        for fact, cure in found
+    ]
+
+
+def _facts(path: str, content: Mapping[str, Any], catalog: Catalog) -> list[tuple[str, str]]:
+    """Return what is wrong with one file by itself: fact and cure. Its meaning counts once its form is right."""
+    if path == COMPOSE_FILE:
+        return []
+    misfits = [*_misfits(path, content)]
+    if misfits:
+        return misfits
+    if path == GUARD_FILE:
+        return [*_guarded(content, catalog)]
+    if path == REMEDIATION_FILE:
+        return [
+            *_strangers(content["services"], catalog),
+            *_order(content),
+            *_touchable(content, catalog),
+        ]
+    return [*_strangers(content["targets"], catalog)]
 
 
 @cache
-def _schema(room: str) -> Check:
-    text = files(room).joinpath("config.schema.json").read_text(encoding="utf-8")
-    return compile_schema(json.loads(text), "config")
+def _schema(room: str, name: str, start: str) -> Check:
+    text = files(room).joinpath(f"{name}.schema.json").read_text(encoding="utf-8")
+    return compile_schema(json.loads(text), start)
 
 
-def _misfits(room: str, content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for problem in _schema(room)(dict(content), ()):
+def _misfits(path: str, content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    check = _schema(path.partition("/")[0], *_SCHEMAS.get(path, ("config", "config")))
+    for problem in check(dict(content), ()):
         where = field_name(problem.path) or "the file"
         yield f"{where} {problem.fact}", problem.cure
 
@@ -136,3 +176,17 @@ def _touchable(content: Mapping[str, Any], catalog: Catalog) -> Iterator[tuple[s
             )
     for name in sorted(excepted - catalog.by_name.keys()):
         yield f"never_restart names {name!r}, which is no service", "Remove it."
+
+
+def _guarded(content: Mapping[str, Any], catalog: Catalog) -> Iterator[tuple[str, str]]:
+    """Yield where the guard's list departs from what nothing else restarts: both ways are faults."""
+    meant = {service.name: service.container for service in catalog.of_kind(*UNTOUCHABLE)}
+    watched = {each["name"]: each["container"] for each in content["watched"]}
+    for name, container in watched.items():
+        if name not in meant:
+            yield f"the guard would restart {name!r}", "Leave that to the remediator: remove it."
+        elif container != meant[name]:
+            fact = f"the guard looks for {name!r} in {container!r}, Compose makes {meant[name]!r}"
+            yield fact, "Take the container from the catalog."
+    for name in sorted(meant.keys() - watched.keys()):
+        yield f"nothing restarts {name!r}", "Add it to watched."

@@ -10,6 +10,7 @@ from alerts import packs as alert_packs
 from alerts import routing_table
 from alerts.kit import Alert, Pack, Scope
 from alerts.verdict import counts
+from generator import contracts, socket_proxy
 from generator.model import Service
 from generator.names import NONE, board_uid
 from generator.quantities import say_bytes, say_percent, write_duration
@@ -89,8 +90,25 @@ def _service(service: Service, rendered: Rendered) -> Facts:
         "boards": _boards(service, rendered),
         "log format": service.log_format,
         "remediation": service.mode,
+        "files": contracts.about(service, catalog),
+        "lets through": _let_through(service, rendered),
         "watch out": list(kind.notes),
     }
+
+
+def _let_through(service: Service, rendered: Rendered) -> Facts:
+    """Return what a socket proxy of ours lets through, and for whom; {} for everything else."""
+    for access in socket_proxy.accesses(rendered.catalog):
+        if access.proxy.name == service.name:
+            restarts = len(socket_proxy.restartable(rendered.catalog)) if access.restarts else 0
+            return {
+                "for": list(access.clients),
+                "reading": "what each of them asks"
+                if access.reads
+                else "no more than restarts need",
+                "restarts": f"of {restarts} containers, by name" if restarts else "none",
+            }
+    return {}
 
 
 def _promised(service: Service) -> str:

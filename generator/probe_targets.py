@@ -14,8 +14,8 @@ from generator.model import Catalog, Service
 from generator.software import Probe
 
 PROXY_KIND = "docker-socket-proxy"
-_SOCKET = "unix:///var/run/docker.sock"
-_PROXY_PORT = 2375
+SOCKET = "unix:///var/run/docker.sock"
+PROXY_PORT = 2375
 
 # One unit each, largest first, so that a duration reads as people write it.
 _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
@@ -66,14 +66,15 @@ def docker_address(catalog: Catalog, kind: str, *, hard: bool | None = None) -> 
     for service in catalog.of_kind(kind):
         for dependency in service.depends_on:
             if dependency.service in proxies and hard in (None, dependency.hard):
-                return _address(proxies[dependency.service])
+                return proxy_address(proxies[dependency.service])
     if hard is not None:
         return docker_address(catalog, kind)
-    return _address(next(iter(proxies.values()))) if proxies else _SOCKET
+    return proxy_address(next(iter(proxies.values()))) if proxies else SOCKET
 
 
-def _address(proxy: Service) -> str:
-    return f"tcp://{proxy.name}:{proxy.port or _PROXY_PORT}"
+def proxy_address(proxy: Service) -> str:
+    """Return where a client reaches Docker through *proxy*."""
+    return f"tcp://{proxy.name}:{proxy.port or PROXY_PORT}"
 
 
 def span(value: timedelta) -> str:

@@ -16,9 +16,9 @@ from generator.probe_targets import PROXY_KIND, docker_address, question, span
 from generator.quantities import read_duration
 
 REMEDIATOR = "remediator"
-_PORT = 9744
+PORT = 9744
 _ALERTMANAGER_PORT = 9093
-_SECRETS = "/etc/remediation/secrets"
+SECRETS = "/etc/remediation/secrets"
 
 # Kinds that nothing automatic restarts: without them nobody would notice what follows (design 8).
 UNTOUCHABLE = (REMEDIATOR, PROXY_KIND, "prometheus", "alertmanager")
@@ -64,7 +64,7 @@ def config(catalog: Catalog) -> dict[str, Any]:
             "restart": docker_address(catalog, REMEDIATOR, hard=True),
             "project": catalog.platform.compose_project,
         },
-        "listen": f"0.0.0.0:{services[0].port or _PORT}",
+        "listen": f"0.0.0.0:{services[0].port or PORT}",
         "auth": _auth(),
         **_notify(catalog),
         "report_after": "14d",
@@ -99,8 +99,8 @@ def _alertmanager(catalog: Catalog) -> dict[str, Any]:
 def _auth() -> dict[str, Any]:
     # The second of each may be missing: it is there while a token is exchanged.
     return {
-        "webhook_token_files": [f"{_SECRETS}/webhook_token", f"{_SECRETS}/webhook_token_next"],
-        "operator_token_files": [f"{_SECRETS}/operator_token", f"{_SECRETS}/operator_token_next"],
+        "webhook_token_files": [f"{SECRETS}/webhook_token", f"{SECRETS}/webhook_token_next"],
+        "operator_token_files": [f"{SECRETS}/operator_token", f"{SECRETS}/operator_token_next"],
     }
 
 
@@ -111,7 +111,7 @@ def _notify(catalog: Catalog) -> dict[str, Any]:
     entry = {"url": notify.webhook_url}
     if notify.webhook_token_file:
         # The catalog names the path in Alertmanager's container; here it is a secret of its own.
-        entry["token_file"] = f"{_SECRETS}/notify_token"
+        entry["token_file"] = f"{SECRETS}/notify_token"
     return {"notify": entry}
 
 

@@ -16,10 +16,25 @@ Plant = Callable[[Files], object]
 
 REMEDIATION = "remediation/config.yml"
 AGENTS = "exporters/agents.yml"
+GUARD = "remediation/guard.yml"
+COMPOSE = "remediation/compose.yml"
 
 
 def _service(files: Files, name: str) -> dict[str, Any]:
     found: dict[str, Any] = next(s for s in files[REMEDIATION]["services"] if s["name"] == name)
+    return found
+
+
+def _flag(files: Files, proxy: str, name: str, old: str, new: str) -> None:
+    """Replace *old* by *new* in the flag *name* of *proxy*; it must be there."""
+    command = files[COMPOSE]["services"][proxy]["command"]
+    index = next(i for i, flag in enumerate(command) if flag.startswith(f"-{name}="))
+    assert old in command[index]
+    command[index] = command[index].replace(old, new)
+
+
+def _watched(files: Files, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(s for s in files[GUARD]["watched"] if s["name"] == name)
     return found
 
 
@@ -90,6 +105,98 @@ PLANTED: dict[str, tuple[Plant, str]] = {
             f"{AGENTS}: target 'postgres' has probe 'http' and no url."
             " Give a url with http and tcp, and none with container."
         ),
+    ),
+    "a container that the proxy has not heard of": (
+        lambda files: _flag(files, "restart-proxy", "allowPOST", "shop-backend|", ""),
+        (
+            f"{COMPOSE}: restart-proxy refuses restarts that config.yml plans: shop-backend."
+            " Add them to -allowPOST."
+        ),
+    ),
+    "an exception that the proxy has not heard of": (
+        lambda files: files[REMEDIATION]["never_restart"].append("postgres"),
+        (
+            f"{COMPOSE}: restart-proxy lets restarts through that config.yml excepts: shop-postgres."
+            " Take them out of -allowPOST."
+        ),
+    ),
+    "a one-shot that may be restarted": (
+        lambda files: _flag(
+            files, "restart-proxy", "allowPOST", "shop-ollama|", "shop-ollama|shop-report|"
+        ),
+        (
+            f"{COMPOSE}: restart-proxy lets restarts through that config.yml excepts: shop-report."
+            " Take them out of -allowPOST."
+        ),
+    ),
+    "more than a restart": (
+        lambda files: _flag(files, "restart-proxy", "allowPOST", "/restart", "/(restart|exec)"),
+        (
+            f"{COMPOSE}: restart-proxy lets POST /v1.43/containers/shop-postgres/exec through."
+            " Narrow its flags to what is needed."
+        ),
+    ),
+    "a list without its group": (
+        lambda files: _flag(files, "restart-proxy", "allowPOST", ")/restart", ")/restart|/x"),
+        (
+            f"{COMPOSE}: restart-proxy lets POST /v1.43/containers/shop-postgres/restart/ through."
+            " Narrow its flags to what is needed."
+        ),
+    ),
+    "a reading proxy that reads files": (
+        lambda files: _flag(
+            files, "docker-proxy", "allowGET", "(json|logs|stats)", "(json|export)"
+        ),
+        (
+            f"{COMPOSE}: docker-proxy lets GET /v1.43/containers/shop-postgres/export through."
+            " Narrow its flags to what is needed."
+        ),
+    ),
+    "a reading proxy that restarts": (
+        lambda files: files[COMPOSE]["services"]["docker-proxy"]["command"].append(
+            r"-allowPOST=/v1\.[0-9]{1,2}/containers/(shop-prometheus)/restart"
+        ),
+        (
+            f"{COMPOSE}: docker-proxy lets restarts through that config.yml excepts: shop-prometheus."
+            " Take them out of -allowPOST."
+        ),
+    ),
+    "a proxy open to a network": (
+        lambda files: _flag(files, "restart-proxy", "allowfrom", "remediator", "0.0.0.0/0"),
+        (
+            f"{COMPOSE}: restart-proxy serves '0.0.0.0/0', which is no service."
+            " Name services: addresses belong to whoever gets them."
+        ),
+    ),
+    "a list of a client's own": (
+        lambda files: files[COMPOSE]["services"]["docker-proxy"]["command"].append(
+            "-proxycontainername=shop-docker-proxy"
+        ),
+        (
+            f"{COMPOSE}: docker-proxy has the flag -proxycontainername."
+            " Remove it: nothing here needs it."
+        ),
+    ),
+    "a guard that does the remediator's work": (
+        lambda files: files[GUARD]["watched"].append(
+            {**_watched(files, "prometheus"), "name": "postgres", "container": "shop-postgres"}
+        ),
+        (f"{GUARD}: the guard would restart 'postgres'. Leave that to the remediator: remove it."),
+    ),
+    "a healer that nobody heals": (
+        lambda files: files[GUARD]["watched"].remove(_watched(files, "remediator")),
+        f"{GUARD}: nothing restarts 'remediator'. Add it to watched.",
+    ),
+    "a guard that looks for another container": (
+        lambda files: _watched(files, "prometheus").update(container="prometheus"),
+        (
+            f"{GUARD}: the guard looks for 'prometheus' in 'prometheus', Compose makes"
+            " 'shop-prometheus'. Take the container from the catalog."
+        ),
+    ),
+    "a guard without a limit": (
+        lambda files: files[GUARD].pop("limit"),
+        f"{GUARD}: the file the key 'limit' is missing. Add 'limit:'.",
     ),
     "an unknown key": (
         lambda files: files[REMEDIATION]["storm"].update(root=3),
