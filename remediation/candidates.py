@@ -71,6 +71,7 @@ def _skip(here: Situation, alert: Alert, reason: str) -> Decision:
         tier if tier in here.config.tiers else "",
         detail=alert.labels.get("alertname", ""),
         alerts=(alert.key,),
+        lone=True,
     )
 
 
@@ -96,4 +97,5 @@ def _over(here: Situation) -> Iterator[Decision]:
             here.config.services[service].tier if known else "",
             detail=pending.labels.get("alertname", ""),
             alerts=(key,),
+            lone=True,
         )

@@ -20,7 +20,7 @@ from remediation.state import State
 @dataclass(frozen=True, slots=True)
 class View:
     """
-    How things stood at *moment*. *state* and *world* belong to whoever holds the view.
+    How things stood at *moment*. *state* and *world* are nobody's to change.
 
     *world* is the last one seen; *reconciled_wall* says when Alertmanager last answered (0: never).
     """

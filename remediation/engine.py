@@ -9,6 +9,7 @@ journal has committed: what it could not write it does not do. Restarts run on t
 
 from __future__ import annotations
 
+import copy
 import logging
 import queue
 import threading
@@ -27,7 +28,7 @@ from remediation.model import Decision, Entry, Mode, Outcome, Record, World
 from remediation.policy import Plan, decide
 from remediation.restarts import Restarts
 from remediation.situation import Situation
-from remediation.state import State
+from remediation.state import UNCONFIRMED, State
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +114,8 @@ class Engine:
         self._reconciled_wall = 0.0
         self._blind: bool | None = None
         self._lock = threading.Lock()  # one round at a time, also for callers of `round`
+        self._copy = state  # the state as others may see it; made anew when it has changed
+        self._changed = True
         self._view = self._picture(SPENT_WORLD)
 
     # What others may call, from any thread -----------------------------------------------------------
@@ -235,28 +238,17 @@ class Engine:
                 self._parts.observer.decided(decision)
 
     def _is_news(self, decision: Decision) -> bool:
-        """Whether *decision* differs from the last one about its service, or answers an accepted alert."""
-        if any(key in self._state.pending for key in decision.alerts):
-            last = self._state.last.get(decision.service)
-            same = last is not None and (last.outcome, last.reason) == (
-                decision.outcome.value,
-                decision.reason,
-            )
-            unconfirmed = decision.reason in ("alertmanager_down", "blind", "unsettled")
-            return not (same and unconfirmed)
-        if not decision.service:
-            return False
-        last = self._state.last.get(decision.service)
-        return last is None or decision.outcome is Outcome.ACT or (
-            (last.outcome, last.reason, last.rung, last.incident, last.restart)
-            != (
-                decision.outcome.value,
-                decision.reason,
-                decision.rung.value,
-                decision.incident,
-                decision.restart,
-            )
-        )  # fmt: skip
+        """Whether *decision* acts, answers an accepted alert, or differs from the last one about the same."""
+        if decision.outcome is Outcome.ACT:
+            return True
+        lasts = (
+            [self._state.answers.get(fingerprint) for fingerprint, _ in decision.alerts]
+            if decision.lone
+            else [self._state.last.get(decision.service)]
+        )
+        again = all(last is not None and last.says(decision) for last in lasts)
+        accepted = any(key in self._state.pending for key in decision.alerts)
+        return not again or (accepted and decision.reason not in UNCONFIRMED)
 
     def _act(self, decision: Decision) -> None:
         """Write the intent, then restart, unless time has passed since the look."""
@@ -290,6 +282,7 @@ class Engine:
         before = self._state.incidents.get(str(entry.body.get("incident", "")))
         intent = self._state.intents.get(str(entry.body.get("action", "")))
         self._state.apply(entry)
+        self._changed = True
         record = Record(entry.kind, entry.body)
         if entry.kind == records.CLOSED and before is not None:
             took_s = entry.at - before.opened_at
@@ -315,9 +308,11 @@ class Engine:
 
     def _picture(self, world: World) -> View:
         now = self._parts.clock.now()
+        if self._changed:
+            self._copy, self._changed = copy.deepcopy(self._state), False
         return View(
             config=self._config,
-            state=State.from_json(self._state.to_json()),
+            state=self._copy,
             world=world,
             moment=now,
             blind=bool(self._blind),

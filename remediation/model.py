@@ -86,8 +86,9 @@ class Container:
     """
     What Docker says of the container of one service, now.
 
-    *state* is Docker's word (created, running, paused, restarting, removing, exited, dead), or
-    `absent` where there is none; *health* is healthy, unhealthy, starting or none. *stopped* says
+    *state* is Docker's word (created, running, paused, restarting, removing, exited, dead),
+    `absent` where there is none, or `unknown` where Docker did not say in time: neither healthy nor
+    evidence of anything. *health* is healthy, unhealthy, starting or none. *stopped* says
     that a human stopped it. *drift* says why it must not be restarted by name ("" when it may):
     the name leads to another project's or service's container.
     """
@@ -169,7 +170,8 @@ class Decision:
     One decision about one root.
 
     *reason* is one of remediation.reasons, *detail* is for people. *restart* names the service to be
-    restarted when the outcome is act; *alerts* are the (fingerprint, start) it answers.
+    restarted when the outcome is act; *alerts* are the (fingerprint, start) it answers. *lone* says
+    that it answers one alert by itself, whatever is decided about the root at the same time.
     """
 
     outcome: Outcome
@@ -181,6 +183,7 @@ class Decision:
     restart: str = ""
     detail: str = ""
     alerts: tuple[tuple[str, float], ...] = ()
+    lone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

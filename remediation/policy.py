@@ -68,7 +68,8 @@ class _Thinking:
     """One decision in the making: records are applied to a state of our own as they are noted."""
 
     def __init__(self, here: Situation, new_id: Callable[[], str]) -> None:
-        self._here = replace(here, state=copy.deepcopy(here.state))
+        self._here = here
+        self._own = False  # whether the state in it is ours to change
         self._new_id = new_id
         self._records: list[Record] = []
         self._decisions: list[Decision] = []
@@ -83,13 +84,16 @@ class _Thinking:
         if here.world.docker_up:
             self._observe(groups)
             if not _first(limits.CANNOT_TELL, here):
-                self._note(*storm_records(here, _roots(here, groups)))
+                # What was observed has changed the state: the storm is judged by the new one.
+                self._note(*storm_records(self._here, _roots(here, groups)))
         for group in groups:
             self._decisions.append(self._about(group))
         return Plan(tuple(self._records), tuple(self._decisions))
 
     def _note(self, *found: Record) -> None:
         now = self._here.now
+        if found and not self._own:
+            self._here, self._own = replace(self._here, state=copy.deepcopy(self._state)), True
         for record in found:
             self._records.append(record)
             self._state.apply(Entry(0, now.steady, now.wall, record.kind, record.body, ""))
@@ -110,6 +114,7 @@ class _Thinking:
                 service if (service := pending.labels.get("service", "")) in self._here.config.services else "",
                 detail=pending.labels.get("alertname", ""),
                 alerts=(key,),
+                lone=True,
             )
             for key, pending in self._state.pending.items()
         ]  # fmt: skip
@@ -166,14 +171,13 @@ class _Thinking:
             return self._decision(group, obstacle, incident)
         if incident is None:
             incident = self._open(root, min(start for _, start in group.alerts))
-        obstacle = _first(limits.MAY_NOT, here)
+        obstacle = _first(limits.MAY_NOT, self._here)
         if obstacle is not None:
             return self._decision(group, obstacle, incident)
         return self._next(group, incident)
 
     def _next(self, group: Group, incident: Incident) -> Decision:
         """Return the decision about one root that may be worked on: climb, wait, or restart."""
-        here = self._here
         if incident.gave_up:
             return self._decision(group, Obstacle(Outcome.SKIP, incident.gave_up), incident)
         if incident.unknown >= MAX_UNKNOWN:
@@ -181,13 +185,14 @@ class _Thinking:
         if group.root != incident.root and not self._waited(incident):
             detail = f"{incident.root} was healed; {group.root} may recover by itself"
             return self._decision(group, Obstacle(Outcome.DEFER, "verifying", detail), incident)
-        step = next_step(here, incident)
+        step = next_step(self._here, incident)
         while step.climb:
             rung = self._above(incident)
             if rung is Rung.PAGE:
                 return self._give_up(group, incident, "ladder_exhausted", step.detail)
             self._note(records.climbed(incident.id, rung))
-            step = next_step(here, incident)
+            incident = self._state.incidents[incident.id]
+            step = next_step(self._here, incident)
         if step.reason:
             obstacle: Obstacle | None = Obstacle(Outcome.DEFER, step.reason, step.detail)
         else:
@@ -196,7 +201,7 @@ class _Thinking:
             return self._decision(group, obstacle, incident, step.service)
         self._acted = True
         reason = "approved" if incident.approved_at is not None else "restart"
-        evidence = here.sight(step.service).evidence or step.detail
+        evidence = self._here.sight(step.service).evidence or step.detail
         obstacle = Obstacle(Outcome.ACT, reason, evidence)
         return self._decision(group, obstacle, incident, step.service)
 

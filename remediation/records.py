@@ -69,6 +69,7 @@ def decided(decision: Decision) -> Record:
             "restart": decision.restart,
             "detail": decision.detail,
             "alerts": [list(key) for key in decision.alerts],
+            "lone": decision.lone,
         },
     )
 

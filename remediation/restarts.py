@@ -40,6 +40,10 @@ LATE_S = 30.0
 SLACK_S = 1.0  # Docker's StartedAt and our wall clock are the same host's, but not the same reading
 
 
+def _spawn(work: Callable[[], None]) -> None:
+    threading.Thread(target=work, name="restart", daemon=True).start()
+
+
 class Restarts:
     """
     Restarts containers through *driver*.
@@ -48,6 +52,7 @@ class Restarts:
         driver: Docker, or what only says what it would do.
         collect: Returns the evidence about a service; may take seconds, must not raise.
         new_id: Names an action.
+        spawn: Runs what it is given, by default on a thread of its own.
     """
 
     def __init__(
@@ -55,10 +60,12 @@ class Restarts:
         driver: Driver,
         collect: Collect = lambda _: {},
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex[:12],
+        spawn: Callable[[Callable[[], None]], None] = _spawn,
     ) -> None:
         self._driver = driver
         self._collect = collect
         self._new_id = new_id
+        self._spawn = spawn
         self._running: set[str] = set()
         self.evidence: dict[str, Mapping[str, object]] = {}  # by service, of the last action
 
@@ -83,9 +90,7 @@ class Restarts:
         """Carry out *intent*; *accept* takes the record of what became of it."""
         action = str(intent.body["action"])
         self._running.add(action)
-        threading.Thread(
-            target=self._carry_out, args=(intent, accept), name=f"restart-{action}", daemon=True
-        ).start()
+        self._spawn(lambda: self._carry_out(intent, accept))
 
     def _carry_out(self, intent: Entry, accept: Accept) -> None:
         body = intent.body
