@@ -38,6 +38,7 @@ MODEL = "tinyllama:latest"
 RUNS = f"ollama_probe_runs_total{{model={MODEL}}}"
 SUCCESS = f"ollama_probe_success{{model={MODEL}}}"
 LONGEST = 2048
+OLLAMA_WAITS_S = 10.0  # twice, for a sign of life (server/sched.go at v0.17.4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,11 @@ def _empty(world: World) -> None:
 
 
 @contextlib.contextmanager
-def watched(world: World, *, interval_s: float = 0.01, timeout_s: float = 60) -> Iterator[Exporter]:
+def watched(
+    world: World, *, interval_s: float = 0.01, timeout_s: float = 60, **load_options: int
+) -> Iterator[Exporter]:
     """Run an exporter with a test generation that is always due; it has looked once."""
-    asked = inference(interval_s, timeout_s)
+    asked = inference(interval_s, timeout_s, **load_options)
     where = target(world.server.url, inference=asked, expected_models=("tinyllama",))
     with exporter_of(where) as exporter:
         scrape(exporter)
@@ -261,17 +264,123 @@ def test_a_request_without_the_context_would_load_it_anew(world: World) -> None:
     assert world.runners() != holder
 
 
+LOADING: dict[str, dict[str, int]] = {
+    "threads": {"num_thread": 1},
+    "batch": {"num_batch": 64},
+    "no mmap": {"use_mmap": False},
+    "a GPU": {"main_gpu": 1},
+    "a context above the longest": {"num_ctx": 8192},
+    "all of them": {
+        "num_thread": 1, "num_batch": 64, "use_mmap": False, "main_gpu": 1, "num_ctx": 3000,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", LOADING)
+def test_a_model_loaded_with_the_stated_options_is_not_loaded_anew(world: World, case: str) -> None:
+    """Neither our generation nor the caller's next request makes another process: options are equal."""
+    options = LOADING[case]
+    with watched(world, **options) as exporter:
+        real.use(world.server, "tinyllama", keep_alive="1h", **options)
+        holder = world.runners()
+        scrape_until(exporter, SUCCESS, 1)
+        after_ours = world.runners()
+        real.use(world.server, "tinyllama", **options)
+
+    assert (after_ours, world.runners()) == (holder, holder)
+
+
+@pytest.mark.parametrize("case", [case for case in LOADING if case != "all of them"])
+def test_a_request_without_the_options_of_the_loading_would_load_it_anew(
+    world: World, case: str
+) -> None:
+    """What is stated must be stated: Ollama compares each of these options and tells none of them."""
+    real.use(world.server, "tinyllama", keep_alive="1h", **LOADING[case])
+    holder = world.runners()
+
+    real.use(world.server, "tinyllama")
+
+    assert world.runners() != holder
+
+
+@pytest.mark.parametrize("layers", [0, 1, 99])
+def test_layers_on_the_gpu_need_not_be_stated(world: World, layers: int) -> None:
+    """num_gpu of the callers makes no difference to a request that leaves it to Ollama."""
+    with watched(world) as exporter:
+        real.use(world.server, "tinyllama", keep_alive="1h", num_gpu=layers)
+        holder = world.runners()
+        scrape_until(exporter, SUCCESS, 1)
+
+    assert world.runners() == holder
+
+
+def test_a_model_made_anew_under_its_name_is_left_alone(world: World, tmp_path: Path) -> None:
+    """Loaded from one file, installed from another: no generation, so the new one is not loaded."""
+    real.create(world.server, "again", write_model(tmp_path / "one.gguf", seed=3))
+    skips = "ollama_probe_skipped_total{model=again:latest,reason=would_reload}"
+    asked = inference(0.01, 60, model="again")
+    with exporter_of(target(world.server.url, inference=asked)) as exporter:
+        real.use(world.server, "again", keep_alive=-1)
+        holder = world.runners()
+        scrape_until(exporter, "ollama_probe_success{model=again:latest}", 1)
+        real.create(world.server, "again", write_model(tmp_path / "two.gguf", seed=4))
+        before = scrape(exporter)[skips]
+        found = scrape_until(exporter, skips, before + 3)
+        assert found["ollama_models_loaded"] == 1
+        assert world.runners() == holder
+        real.use(world.server, "again", keep_alive="1h")
+
+    assert len(world.runners()) == 2  # what a generation would have done
+    real.unload(world.server, "again")
+    real.create(world.server, "again", tmp_path / "one.gguf")  # else nothing leads to the old one
+    real.unload(world.server, "again")
+    until(lambda: not world.runners(), "both have left memory")
+    real.delete(world.server, "again")
+
+
+@contextlib.contextmanager
+def standing_still(world: World) -> Iterator[int]:
+    """Stop the one process that holds a model; it goes on afterwards, if it is still there."""
+    (holder,) = world.runners()
+    os.kill(holder, signal.SIGSTOP)
+    try:
+        yield holder
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(holder, signal.SIGCONT)
+
+
+def test_a_model_that_hangs_is_not_loaded_anew_by_us(world: World) -> None:
+    """Its process stands still: the generation fails, and long after Ollama would have acted it is still there."""
+    with watched(world, interval_s=3600, timeout_s=60) as exporter:
+        real.use(world.server, "tinyllama", keep_alive=-1)
+        with standing_still(world) as holder:
+            found = scrape_until(exporter, SUCCESS, 0)
+            past = time.monotonic() + 2 * OLLAMA_WAITS_S + 2
+            until(lambda: time.monotonic() > past, "Ollama has had its time", seconds=40)
+            after = world.runners()
+
+    assert found[f"ollama_probe_failures_total{{model={MODEL},reason=timeout}}"] >= 1
+    assert after == [holder]
+
+
+@pytest.mark.long
+def test_somebody_who_waits_makes_ollama_load_a_hanging_model_anew(world: World) -> None:
+    """What the exporter avoids is real: a request that is not given up ends with another process."""
+    real.use(world.server, "tinyllama", keep_alive=-1)
+    with standing_still(world) as holder:
+        real.use(world.server, "tinyllama")
+
+    assert world.runners() != [holder]
+
+
 def test_a_dead_runner_is_seen_though_all_lists_are_green(world: World) -> None:
     """The process that holds the model stands still: every endpoint is up, the generation is not."""
     with watched(world, timeout_s=2) as exporter:
         real.use(world.server, "tinyllama", keep_alive=-1)
         scrape_until(exporter, SUCCESS, 1)
-        (holder,) = world.runners()
-        os.kill(holder, signal.SIGSTOP)
-        try:
+        with standing_still(world):
             found = scrape_until(exporter, SUCCESS, 0)
-        finally:
-            os.kill(holder, signal.SIGCONT)
 
     assert only(found, "ollama_up", "ollama_endpoint_up") == {
         "ollama_up": 1,
