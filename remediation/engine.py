@@ -107,7 +107,9 @@ class Engine:
         self._state = state
         self._dry_run = dry_run
         self._config = self._as_allowed(config)
-        self._inbox: queue.SimpleQueue[Entry] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[tuple[Entry, ...]] = queue.SimpleQueue()
+        self._outside = 0  # writes of others that the state does not know yet
+        self._count = threading.Lock()
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -146,7 +148,13 @@ class Engine:
 
     def accept(self, *found: Record) -> Future[tuple[Entry, ...]]:
         """Write *found* into the journal; take it in and wake up once it is committed."""
-        future = self._parts.journal.submit(*found)
+        with self._count:
+            self._outside += 1
+        try:
+            future = self._parts.journal.submit(*found)
+        except BaseException:
+            self._known()
+            raise
         future.add_done_callback(self._committed)
         return future
 
@@ -158,10 +166,15 @@ class Engine:
         self._wake.set()
 
     def _committed(self, future: Future[tuple[Entry, ...]]) -> None:
-        if future.exception() is None:
-            for entry in future.result():
-                self._inbox.put(entry)
-            self._wake.set()
+        if future.exception() is not None:
+            self._known()
+            return
+        self._inbox.put(future.result())
+        self._wake.set()
+
+    def _known(self) -> None:
+        with self._count:
+            self._outside -= 1
 
     def _as_allowed(self, config: Config) -> Config:
         if not self._dry_run:
@@ -195,17 +208,20 @@ class Engine:
             if plan.act is not None:
                 self._act(plan.act)
             self._view = self._picture(self._world)
-            if self._parts.journal.due():
+            # A checkpoint must hold all entries up to the last one in it: none may be on its way.
+            if self._parts.journal.due() and not self._outside:
                 self._parts.journal.compact(self._state.to_json())
 
     def _take_in(self) -> None:
         """Fold what others wrote: accepted alerts, wishes of humans, ends of restarts."""
         while True:
             try:
-                entry = self._inbox.get_nowait()
+                entries = self._inbox.get_nowait()
             except queue.Empty:
                 return
-            self._apply(entry)
+            for entry in entries:
+                self._apply(entry)
+            self._known()
 
     def _look(self) -> World:
         """Return the world as it is now, having noted what it tells of restarts and of human stops."""

@@ -1,0 +1,148 @@
+"""
+Tell what the engine does: to the log, to the metrics, and to people.
+
+Everything that was written into the journal passes through here, once. People are told of what they
+must know or may want to undo: a restart, a problem handed over, a wish for approval, blindness, a
+storm. Nothing here blocks the engine: messages go out on a thread of their own.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from remediation import records
+from remediation.metrics import Metrics
+from remediation.model import Decision, Outcome, Record
+from remediation.reasons import REASONS
+
+log = logging.getLogger(__name__)
+
+
+class Messages(Protocol):
+    """Who carries messages to people (remediation.notify); none of these blocks or raises."""
+
+    def restarted(
+        self,
+        asked: Mapping[str, object],
+        came: Mapping[str, object],
+        evidence: Mapping[str, object],
+    ) -> None:
+        """A restart has ended."""
+
+    def gave_up(self, decision: Decision) -> None:
+        """A problem is handed over."""
+
+    def approval(self, decision: Decision) -> None:
+        """Something waits for a human."""
+
+    def blind(self, *, blind: bool) -> None:
+        """The Watchdog is missing, or back."""
+
+    def frozen(self, roots: list[str], tiers: list[str]) -> None:
+        """A storm."""
+
+
+class Telling:
+    """
+    The engine's observer.
+
+    Args:
+        metrics: Count what happens.
+        messages: Carry it to people; None when nobody is to be told.
+        evidence: Returns what was seen of a service before its last restart.
+    """
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        messages: Messages | None,
+        evidence: Callable[[str], Mapping[str, object]] = lambda _: {},
+    ) -> None:
+        self._metrics = metrics
+        self._messages = messages
+        self._evidence = evidence
+
+    def decided(self, decision: Decision) -> None:
+        """Log, count, and tell people where they are asked."""
+        self._metrics.decided(decision.outcome.value, decision.reason)
+        level = logging.WARNING if decision.outcome is Outcome.ESCALATE else logging.INFO
+        log.log(
+            level,
+            "%s %s: %s%s",
+            decision.outcome.value,
+            decision.restart or decision.service or decision.tier or "an alert",
+            REASONS.get(decision.reason, decision.reason),
+            f" ({decision.detail})" if decision.detail else "",
+            extra={
+                "decision": decision.outcome.value,
+                "reason": decision.reason,
+                "service": decision.service,
+                "tier": decision.tier,
+                "incident": decision.incident,
+                "rung": decision.rung.value,
+            },
+        )
+        if self._messages is None:
+            return
+        if decision.outcome is Outcome.ESCALATE:
+            self._messages.gave_up(decision)
+        elif decision.reason in ("approval", "too_many_healthy"):
+            self._messages.approval(decision)
+
+    def restarted(self, intent: Record, finished: Record) -> None:
+        """Log, count and tell what became of a restart."""
+        asked, came = intent.body, finished.body
+        service, result = str(asked["service"]), str(came["result"])
+        took_s = float(str(came["took_s"]))
+        self._metrics.acted(service, str(asked["tier"]), str(asked["rung"]), result, took_s)
+        log.log(
+            logging.INFO if result == "succeeded" else logging.WARNING,
+            "restart of %s: %s %s",
+            service,
+            result,
+            came["detail"],
+            extra={**asked, "result": result},
+        )
+        if self._messages is not None:
+            self._messages.restarted(asked, came, self._evidence(service))
+
+    def closed(self, service: str, tier: str, how: str, took_s: float) -> None:
+        """Log the end of an incident; count how long it took when we healed it."""
+        log.info(
+            "incident of %s is over: %s", service, how, extra={"service": service, "tier": tier}
+        )
+        if how == "healed":
+            self._metrics.healed(tier, took_s)
+
+    def changed(self, what: Record) -> None:
+        """Log what else was written; tell of a storm."""
+        if what.kind not in _QUIET:
+            log.info("%s %s", what.kind.replace("_", " "), _told(what.body))
+        if what.kind == records.FROZEN and self._messages is not None:
+            roots, tiers = what.body["roots"], what.body["tiers"]
+            self._messages.frozen(_texts(roots), _texts(tiers))
+
+    def blind(self, *, blind: bool) -> None:
+        """Log and tell that alerts may be lost, or are not any more."""
+        if blind:
+            log.warning("blind: the Watchdog is missing; nothing is restarted")
+        else:
+            log.info("the Watchdog is back")
+        if self._messages is not None:
+            self._messages.blind(blind=blind)
+
+
+# Told elsewhere, or too large or too frequent for a log line.
+_QUIET = frozenset(
+    {records.RECEIVED, records.INTENDED, records.EVIDENCE, records.STOPPED, "checkpoint"}
+)
+
+
+def _told(body: Mapping[str, object]) -> str:
+    return " ".join(f"{key}={value}" for key, value in body.items() if value not in ("", None))
+
+
+def _texts(found: object) -> list[str]:
+    return [str(each) for each in found] if isinstance(found, list | tuple) else []
