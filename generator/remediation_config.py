@@ -106,13 +106,15 @@ def _auth() -> dict[str, Any]:
 
 def _notify(catalog: Catalog) -> dict[str, Any]:
     notify = catalog.platform.notify
-    if not notify.webhook_url:
-        return {}
-    entry = {"url": notify.webhook_url}
-    if notify.webhook_token_file:
-        # The catalog names the path in Alertmanager's container; here it is a secret of its own.
+    entry = {}
+    if notify.webhook_url:
+        entry["url"] = notify.webhook_url
+    # The catalog names paths in Alertmanager's container; here they are secrets of its own.
+    if notify.webhook_url and notify.webhook_token_file:
         entry["token_file"] = f"{SECRETS}/notify_token"
-    return {"notify": entry}
+    if notify.slack_url_file:
+        entry["slack_url_file"] = f"{SECRETS}/slack_url"
+    return {"notify": entry} if entry else {}
 
 
 def _tier(tier: Tier) -> dict[str, Any]:

@@ -59,10 +59,11 @@ class Auth:
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """Where people are told directly."""
+    """Where people are told directly: a webhook at *url* ("" for none), Slack, or both."""
 
-    url: str
-    token_file: Path | None
+    url: str = ""
+    token_file: Path | None = None
+    slack_url_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +229,8 @@ def _auth(data: Mapping[str, Any]) -> Auth:
 def _notify(data: Mapping[str, Any] | None) -> Notify | None:
     if data is None:
         return None
-    token = data.get("token_file")
-    return Notify(data["url"], Path(token) if token else None)
+    files = {key: Path(data[key]) for key in ("token_file", "slack_url_file") if key in data}
+    return Notify(data.get("url", ""), **files)
 
 
 def _tier(data: Mapping[str, Any]) -> Tier:

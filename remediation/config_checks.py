@@ -34,6 +34,7 @@ def meaning_problems(document: Document) -> Iterator[Problem]:
         for key, text in _health_problems(service["health"]):
             keys: tuple[str | int, ...] = ("services", index, "health", *key)
             yield problem(document, keys, f"service {service['name']!r}: {text}")
+    yield from _notify(document)
     yield from _limits(document)
     yield from _ladder(document)
     if not 0 < int(data["listen"].rpartition(":")[2]) <= _MAX_PORT:
@@ -100,6 +101,18 @@ def _health_problems(health: Mapping[str, Any]) -> Iterator[tuple[tuple[str | in
         except PatternError as error:
             text = f"{expect[key]!r} is no RE2: {error}. Correct the expression."
             yield ("expect", key), text
+
+
+def _notify(document: Document) -> Iterator[Problem]:
+    notify = document.data.get("notify")
+    if notify is None or "url" in notify:
+        return
+    if "token_file" in notify:
+        text = "notify: token_file without url: nobody is shown the token. Add url, or remove it."
+        yield problem(document, ("notify", "token_file"), text)
+    if "slack_url_file" not in notify:
+        text = "notify: names nobody. Add url, slack_url_file or both, or remove notify."
+        yield problem(document, ("notify",), text)
 
 
 def _limits(document: Document) -> Iterator[Problem]:

@@ -137,6 +137,32 @@ def test_the_platforms_modes_are_those_of_the_design(platform: Catalog) -> None:
     ] == config["never_restart"]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, None),
+        ({"webhook_url": "http://pager:1"}, {"url": "http://pager:1"}),
+        (
+            {"webhook_url": "http://pager:1", "webhook_token_file": "/etc/alertmanager/secrets/x"},
+            {"url": "http://pager:1", "token_file": "/etc/remediation/secrets/notify_token"},
+        ),
+        (
+            {"slack_url_file": "/etc/alertmanager/secrets/x"},
+            {"slack_url_file": "/etc/remediation/secrets/slack_url"},
+        ),
+    ],
+)
+def test_the_remediator_tells_people_where_alertmanager_does(
+    catalog: Catalog, given: dict[str, str], expected: dict[str, str] | None
+) -> None:
+    """Pager and Slack of the catalog are the remediator's too, each with a secret file of its own."""
+    none = dict.fromkeys(("webhook_url", "webhook_token_file", "slack_url_file"), "")
+    notify = replace(catalog.platform.notify, **{**none, **given})
+    changed = replace(catalog, platform=replace(catalog.platform, notify=notify))
+
+    assert expected == contracts.contents(changed)["remediation/config.yml"].get("notify")
+
+
 def test_the_catalog_overrules_the_defaults_key_by_key(catalog: Catalog) -> None:
     """One budget and one storm limit given: all others keep their cautious defaults."""
     own = MappingProxyType(
