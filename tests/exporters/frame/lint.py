@@ -86,18 +86,20 @@ def _type(family: Metric) -> Iterator[str]:
 
 
 def _labels(family: Metric) -> Iterator[str]:
+    # The bounds of a histogram are Prometheus's own label, and in their place there.
+    own = {"le"} if family.type == "histogram" else set()
     series = Counter((s.name, tuple(sorted(s.labels.items()))) for s in family.samples)
     yield from (
         f"{name}{dict(labels)} stands {count} times"
         for (name, labels), count in series.items()
         if count > 1
     )
-    if len({(s.name, frozenset(s.labels)) for s in family.samples}) > 1:
+    if len({frozenset(s.labels) - own for s in family.samples}) > 1:
         yield "series with different labels"
     values = defaultdict(set)
     for sample in family.samples:
-        for label, value in sample.labels.items():
-            values[label].add(value)
+        for label in sample.labels.keys() - own:
+            values[label].add(sample.labels[label])
     for label, found in sorted(values.items()):
         if label in _RESERVED_LABELS:
             yield f"the label {label} is Prometheus's own, or says nothing"
