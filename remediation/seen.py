@@ -1,0 +1,34 @@
+"""
+What was taken in a moment ago: Alertmanager says everything at least once, and three of them thrice.
+
+Kept in memory only. After a restart of ours one more entry per alert is written, which does nothing:
+the journal's sum knows a firing by its name and start.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+
+MAX_SEEN = 20_000  # some 4 MB; twice the alerts of the largest message
+
+
+class Seen:
+    """Things seen within the last *within_s* seconds; belongs to one thread."""
+
+    def __init__(self, within_s: float, most: int = MAX_SEEN) -> None:
+        self._within_s = within_s
+        self._most = most
+        self._at: OrderedDict[Hashable, float] = OrderedDict()
+
+    def has(self, thing: Hashable, now: float) -> bool:
+        """Whether *thing* was added less than the time ago; asking does not make it younger."""
+        at = self._at.get(thing)
+        return at is not None and now - at < self._within_s
+
+    def add(self, thing: Hashable, now: float) -> None:
+        """Remember *thing*; the oldest is forgotten when there are too many."""
+        self._at[thing] = now
+        self._at.move_to_end(thing)
+        while len(self._at) > self._most:
+            self._at.popitem(last=False)
