@@ -56,7 +56,11 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to ask: *url* and *auth* of the server, *options* of the loading, *tokens* to be made."""
+    """
+    What to ask: *url* and *auth* of the server, *options* of the loading, *tokens* to be made.
+
+    *way_s* is what a request takes that needs no model: connection, TLS, proxies.
+    """
 
     url: str
     auth: Auth | None
@@ -64,6 +68,7 @@ class Question:
     options: Mapping[str, int | bool]
     tokens: int
     nonce: int
+    way_s: float = 0.0
 
     def for_sign_of_life(self) -> dict[str, Any]:
         """Return the body that asks for no token: answered at once by a model that is ready."""
@@ -84,9 +89,10 @@ def generate(question: Question, timeout_s: float, stop: Stop) -> Result:
     """Ask for a sign of life, then for tokens; never raises for what Ollama does."""
     started = time.monotonic()
     life = _read(question, question.for_sign_of_life(), min(timeout_s, READY_S), stop)
-    ready_s = time.monotonic() - started
+    seconds = time.monotonic() - started
     if life.reason is not None or stop.set.is_set():
-        return Result(life.reason or "unreachable", time.time(), ready_s)
+        return Result(life.reason or "unreachable", time.time(), seconds)
+    ready_s = max(0.0, seconds - question.way_s)
     asked = time.monotonic()
     told = _read(question, question.for_tokens(), timeout_s, stop)
     seconds = time.monotonic() - asked

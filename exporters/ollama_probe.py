@@ -140,7 +140,9 @@ class Probe:
             if self._stop.set.wait(LOOK_AGAIN_S):
                 return "busy"
             tags = parse_tags(self._fetch("/api/tags").body)
+            asked = time.monotonic()
             ps, clock = self._ps()
+            way_s = time.monotonic() - asked
         except (FetchError, BodyError) as error:
             log.info("no test generation of %s: %s", self._name.shown, error)
             return "busy"
@@ -156,7 +158,7 @@ class Probe:
         options = rules.load_options(after, shown.context, dict(self._inference.load_options))
         if options is None:
             return "would_reload"
-        self._ask(options)
+        self._ask(options, way_s)
         return None
 
     def _ps(self) -> tuple[Ps, float]:
@@ -174,12 +176,17 @@ class Probe:
             self._shown = (model.digest, parse_show(answer.body))
         return self._shown[1]
 
-    def _ask(self, options: Mapping[str, int | bool]) -> None:
+    def _ask(self, options: Mapping[str, int | bool], way_s: float) -> None:
         inference, server = self._inference, self._server
         question = Question(
-            server.url, server.auth, inference.model, options, inference.tokens,
-            secrets.randbits(64),
-        )  # fmt: skip
+            url=server.url,
+            auth=server.auth,
+            model=inference.model,
+            options=options,
+            tokens=inference.tokens,
+            nonce=secrets.randbits(64),
+            way_s=way_s,
+        )
         result = generate(question, inference.timeout_s, self._stop)
         if self._stop.set.is_set():
             return

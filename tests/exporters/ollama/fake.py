@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import http.server
 import json
+import socket
 import socketserver
 import threading
 import time
@@ -337,11 +338,16 @@ class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
         """A watcher that hangs up is no fault of the fake."""
 
 
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
 @contextlib.contextmanager
-def running_fake(fake: Fake, port: int = 0) -> Iterator[Fake]:
-    """Serve *fake* on *port* (0: a free one) until the block ends."""
+def running_fake(fake: Fake, port: int = 0, host: str = "127.0.0.1") -> Iterator[Fake]:
+    """Serve *fake* on *port* (0: a free one) of *host* until the block ends."""
     handler = type("OneHandler", (Handler,), {"fake": fake})
-    server = _Server(("127.0.0.1", port), handler)
+    kind = _Server6 if ":" in host else _Server
+    server = kind((host, port), handler)
     fake.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

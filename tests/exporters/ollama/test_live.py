@@ -87,7 +87,7 @@ def watched(
     world: World, *, interval_s: float = 0.01, timeout_s: float = 60, **load_options: int
 ) -> Iterator[Exporter]:
     """Run an exporter with a test generation that is always due; it has looked once."""
-    asked = inference(interval_s, timeout_s, **load_options)
+    asked = inference(interval_s, timeout_s, load_options=load_options)
     where = target(world.server.url, inference=asked, expected_models=("tinyllama",))
     with exporter_of(where) as exporter:
         scrape(exporter)

@@ -60,6 +60,7 @@ def test_a_use_is_followed_by_one_generation_with_its_measures() -> None:
     measured = (
         "ollama_probe_duration", "ollama_probe_time_to", "ollama_probe_last_run", "ollama_probe_load",
     )  # fmt: skip
+    # Ollama says 5 ms; we may have waited longer for the sign of life.
     assert 0.005 <= found["ollama_probe_load_duration_seconds{model=tinyllama:latest}"] < 1
     assert {
         name: value
@@ -190,7 +191,7 @@ def test_where_it_would_do_harm_nothing_is_asked(case: str) -> None:
 def test_stated_loading_options_are_sent_unchanged() -> None:
     """Callers that load with options of their own, as stated: nothing is loaded anew, by us or by them."""
     have = Fake(longest=2048)
-    asked = inference(num_ctx=8192, num_thread=3, num_batch=64)
+    asked = inference(load_options={"num_ctx": 8192, "num_thread": 3, "num_batch": 64})
     have.installed = [model("tinyllama:latest")]
     with running_fake(have), exporter_of(target(have.url, inference=asked)) as exporter:
         scrape(exporter)
@@ -221,6 +222,16 @@ def test_callers_that_do_not_keep_to_what_is_stated_are_left_alone_after_one_loa
 
     assert (have.loads, found[RUNS]) == (3, 1)  # theirs, ours, and theirs again
     assert "do its callers send other loading options than load_options says?" in caplog.text
+
+
+def test_a_long_way_is_not_taken_for_a_load() -> None:
+    """Every request takes 0.6 s through some proxy: the generation works, and nothing was loaded anew."""
+    have = Fake(loaded={"tinyllama:latest": Memory(4096, None)})
+    have.faults = {path: faults.slow(0.6) for path in ("/api/ps", "/api/generate")}
+    with watched(have, interval_s=0.01, timeout_s=10) as exporter:
+        found = scrape_until(exporter, RUNS, 2)
+
+    assert found[skipped("would_reload")] == 0
 
 
 def test_a_model_that_was_made_anew_under_its_name_is_not_asked() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prometheus_client.core import Metric
@@ -33,12 +33,12 @@ def inference(
     interval_s: float = 300.0,
     timeout_s: float = 2.0,
     model: str = "tinyllama",
-    **load_options: int,
+    load_options: Mapping[str, int] | None = None,
 ) -> Inference:
     """Return the configuration of a test generation, whose callers send *load_options*."""
     return Inference(
         model=model, interval_s=interval_s, timeout_s=timeout_s, tokens=16,
-        load_options=tuple(load_options.items()),
+        load_options=tuple((load_options or {}).items()),
     )  # fmt: skip
 
 
