@@ -114,6 +114,7 @@ class Engine:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._reconciled_wall = 0.0
+        self._began_wall = parts.clock.now().wall
         self._blind: bool | None = None
         self._lock = threading.Lock()  # one round at a time, also for callers of `round`
         self._copy = state  # the state as others may see it; made anew when it has changed
@@ -320,7 +321,8 @@ class Engine:
     def _is_blind(self, now: Moment) -> bool:
         if self._world.alerts is not None:
             return Situation(self._config, self._state, self._world, now).blind
-        return now.wall - self._reconciled_wall > self._config.alertmanager.blind_after_s
+        heard_wall = max(self._reconciled_wall, self._began_wall)
+        return now.wall - heard_wall > self._config.alertmanager.blind_after_s
 
     def _picture(self, world: World) -> View:
         now = self._parts.clock.now()

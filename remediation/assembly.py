@@ -1,0 +1,102 @@
+"""
+Put the remediator together: eyes, hands, memory and voice around one engine.
+
+Nothing is decided here. What is exchanged when the configuration changes, and what has to be
+started and stopped with the engine, is known here only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from remediation.alertmanager import Alertmanager
+from remediation.config import Config
+from remediation.drivers.docker import DockerDriver
+from remediation.drivers.dry_run import DryRunDriver
+from remediation.engine import Engine, Parts
+from remediation.evidence import Evidence
+from remediation.journal import Journal
+from remediation.look import Looker
+from remediation.metrics import Metrics
+from remediation.model import Driver
+from remediation.probes import Probes
+from remediation.restarts import Restarts
+from remediation.state import State
+from remediation.telling import Telling
+
+
+@dataclass(slots=True)
+class Assembly:
+    """An engine and what belongs to it."""
+
+    engine: Engine
+    docker: DockerDriver
+    _configured: tuple[Callable[[Config], None], ...] = field(default_factory=tuple)
+    _stopped: tuple[Callable[[], None], ...] = field(default_factory=tuple)
+
+    def configure(self, config: Config) -> None:
+        """Work by *config* from the next round on."""
+        for use in self._configured:
+            use(config)
+
+    def start(self) -> None:
+        """Begin to listen and to work."""
+        self.docker.start()
+        self.engine.start()
+
+    def stop(self) -> None:
+        """End the round that is under way, then everything else."""
+        self.engine.stop()
+        self.docker.close()
+        for stop in self._stopped:
+            stop()
+
+
+def recall(journal: Journal) -> State:
+    """Return the state that *journal* adds up to."""
+    state = State()
+    for entry in journal.replay():
+        state.apply(entry)
+    return state
+
+
+def assemble(
+    config: Config, journal: Journal, metrics: Metrics, *, dry_run: bool = False
+) -> Assembly:
+    """Return an engine that is ready to start; what *journal* holds is its memory."""
+    state = recall(journal)
+    engines: list[Engine] = []
+
+    def wake(_: str) -> None:
+        if engines:
+            engines[0].wake()
+
+    ours = {intent.id: intent.wall for intent in state.intents.values()}
+    docker = DockerDriver(config, stops=state.stops, ours=ours, on_event=wake)
+    driver: Driver = DryRunDriver(docker) if dry_run else docker
+    probes = Probes(config, on_late=wake)
+    evidence = Evidence(config)
+    restarts = Restarts(driver, evidence.collect)
+    source = Alertmanager(config.alertmanager, journal.clock)
+    looker = Looker(config, source, driver, probes, everywhere=True)
+    parts = Parts(
+        journal=journal,
+        clock=journal.clock,
+        looker=looker,
+        restarts=restarts,
+        observer=Telling(metrics, None),
+        stops=docker.stops,
+    )
+    engine = Engine(config, parts, state, dry_run=dry_run)
+    engines.append(engine)
+    return Assembly(
+        engine,
+        docker,
+        _configured=(
+            docker.configure,
+            probes.configure,
+            evidence.configure,
+            engine.configure,
+        ),
+    )
