@@ -6,6 +6,7 @@ import http.server
 import os
 import socket
 import threading
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -151,16 +152,9 @@ def test_our_own_pages_on_ipv6(six: tuple[int, list[str]], tmp_path: Path) -> No
     site = Site([Part(agents.build, path, "agents")], None, 0.5)
     site.start(Guard(None))
     try:
-        with contextlib.closing(http_get(port)) as answer:
+        with urllib.request.urlopen(f"http://[::1]:{port}/metrics", timeout=30) as answer:  # noqa: S310
             page = answer.read().decode()
     finally:
         site.stop()
 
     assert 'agent_up{kind="k",profile="default",service="a",tier="t"} 1.0' in page
-
-
-def http_get(port: int) -> Any:
-    """Return what /metrics at *port* of the loopback answers."""
-    import urllib.request
-
-    return urllib.request.urlopen(f"http://[::1]:{port}/metrics", timeout=30)
