@@ -1,5 +1,5 @@
 """
-The `tierwatch` command: generate, verify, diff, explain, exporter.
+The `tierwatch` command: generate, verify, diff, explain, exporter, remediate.
 
 Exit 0 when all is well, 1 when something was found, 2 when the input or the call is wrong.
 Other rooms' subcommands are imported only when they are called.
@@ -76,6 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_diff(commands)
     _add_explain(commands)
     _add_exporter(commands)
+    _add_remediate(commands)
     return parser
 
 
@@ -218,6 +219,25 @@ def _add_exporter(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 def _exporter(options: argparse.Namespace) -> int:
     from exporters.cli import run
+
+    return run(options)
+
+
+def _add_remediate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from remediation.cli_remediate import add_options
+
+    command = commands.add_parser(
+        "remediate",
+        help="run the remediator, or ask it: serve, decide, status, history, pause, ...",
+        description="Serve Alertmanager's webhook and restart what is degraded, within limits; or ask the "
+        "remediator that runs how things stand, pause it, approve what it asks for.",
+    )
+    add_options(command)
+    command.set_defaults(run=_remediate)
+
+
+def _remediate(options: argparse.Namespace) -> int:
+    from remediation.cli_remediate import run
 
     return run(options)
 
