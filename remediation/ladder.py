@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from remediation.model import Rung
+from remediation.model import Mode, Rung
 from remediation.situation import Situation
 from remediation.state import Incident
 
@@ -59,7 +59,13 @@ def targets(here: Situation, incident: Incident) -> tuple[str, ...]:
         wanted = {root, *here.config.graph.needed_by(root)}
     else:
         wanted = {*here.config.members(here.config.services[root].tier)}
-    return here.config.graph.sort([name for name in wanted if restartable(here, name)])
+    may = [name for name in wanted if name == root or _is_touched(here, name)]
+    return here.config.graph.sort([name for name in may if restartable(here, name)])
+
+
+def _is_touched(here: Situation, service: str) -> bool:
+    """Whether *service* may be restarted at all for the sake of another; one that is observed holds nothing up."""
+    return here.config.services[service].mode is not Mode.OBSERVE
 
 
 def restartable(here: Situation, service: str) -> bool:

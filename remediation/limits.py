@@ -169,8 +169,12 @@ NOT_NOW: tuple[Callable[[Situation, str], Obstacle | None], ...] = (
     starting,
 )
 
-# For a service that is restarted for the sake of another root: evidence and start are the ladder's.
-ELSEWHERE: tuple[Callable[[Situation, str], Obstacle | None], ...] = (maintenance,)
+# The same for a service that is restarted in the incident of another root.
+ELSEWHERE: tuple[Callable[[Situation, str], Obstacle | None], ...] = (
+    maintenance,
+    recreated,
+    starting,
+)
 
 
 # What concerns one restart in an incident ---------------------------------------------------------

@@ -214,6 +214,31 @@ def test_an_intent_of_unknown_outcome_blocks_others() -> None:
     assert short(_seen("web", SICK, known)) == [("web", "defer", "spacing", "web")]
 
 
+def test_a_dependant_that_starts_is_left_alone() -> None:
+    """Announced work and a start of its own hold a dependant back in its root's incident, too."""
+    known = after_restart("api", rung="dependants")
+    known.apply(entry(records.healthy("i1"), NOW - 1000))
+    young = Sight(running(started_wall=NOW - 9), probe=False)
+    at_work = state(records.held("web", 1800, "me", "x"))
+    known.holds = at_work.holds
+
+    assert short(plan(world(alert("web"), sights={"web": SICK}), known)) == [
+        ("web", "defer", "maintenance", "")
+    ]
+    known.holds = {}
+    assert short(plan(world(alert("web"), sights={"web": young}), known)) == [
+        ("web", "defer", "starting", "")
+    ]
+
+
+def test_one_that_is_observed_holds_nothing_up() -> None:
+    """An unhealthy member of the tier in mode observe is passed over, the ladder goes on without it."""
+    known = after_restart("worker", "worker", rung="tier")
+    found = plan(world(alert("worker"), sights={"worker": EXITED, "lab": EXITED}), known)
+
+    assert short(found) == [("worker", "escalate", "ladder_exhausted", "")]
+
+
 def test_those_who_share_its_network_are_restarted_after_it() -> None:
     """A container in the network of one that was restarted holds on to a network that is no more."""
     known = after_restart("api", at=NOW - 100)

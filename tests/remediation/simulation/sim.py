@@ -94,6 +94,7 @@ class Sim:
     things: dict[str, Thing] = field(default_factory=dict)
     done: list[Done] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
+    degraded: dict[str, float] = field(default_factory=dict)  # tiers, and since when
     commits: int = 0
     broken_journal: bool = False
     engine: Engine | None = None
@@ -132,6 +133,7 @@ class Sim:
             if self.watchdog:
                 for thing in self.things.values():
                     self._alert(thing)
+                self._alert_tiers()
             if self.watchdog and self.alertmanager:
                 self.watchdog_seen = self.now
             self.round()
@@ -145,6 +147,15 @@ class Sim:
             thing.unhealthy_since = self.now
         if thing.fires_since is None and self.now - thing.unhealthy_since >= HOLD_S:
             thing.fires_since = self.now
+
+    def _alert_tiers(self) -> None:
+        """A tier is degraded while two of its services or more fire."""
+        firing = [self.config.services[t.name].tier for t in self.things.values() if t.fires_since]
+        for tier in self.config.tiers:
+            if firing.count(tier) < 2:
+                self.degraded.pop(tier, None)
+            else:
+                self.degraded.setdefault(tier, self.now)
 
     def round(self) -> None:
         """Let the engine work once; start it when it is not there, or has crashed."""
@@ -231,7 +242,7 @@ class Sim:
             needs_healthy=all(self.healthy(name) for name in needs),
             stopped=thing.stopped,
             alerted=bool(firing),
-            silenced=all(each.silenced for each in firing),
+            silenced=bool(firing) and all(each.silenced for each in firing),
             watchdog=self.now - self.watchdog_seen <= self.config.alertmanager.blind_after_s,
             paused=known.pause is not None,
             frozen=known.frozen is not None,
@@ -259,6 +270,11 @@ class Sim:
             for thing in self.things.values()
             if thing.fires_since is not None and uptime_s >= RESEND_S and self.now - self.watchdog_seen < FORGET_S
         ]  # fmt: skip
+        if uptime_s >= RESEND_S and self.now - self.watchdog_seen < FORGET_S:
+            active += [
+                Alert(f"{tier:>016}", since, {"alertname": "TierDegraded", "service": "none", "tier": tier, "scope": "tier", "severity": "warning", "remedy": "restart"})
+                for tier, since in self.degraded.items()
+            ]  # fmt: skip
         known = self.watchdog_seen >= self.alertmanager_since
         age = self.now - self.watchdog_seen if known else None
         return Alerts(tuple(active), self.now, uptime_s, age)

@@ -102,6 +102,25 @@ class Shop(RuleBasedStateMachine):
 
     @precondition(lambda self: self.sim.engine is not None)
     @rule()
+    def a_human_approves(self) -> None:
+        """A human approves all that waits."""
+        for incident in list(self.sim.view().state.incidents):
+            self._say(records.approved(incident, "me"))
+        self.sim.advance(120)
+
+    @precondition(lambda self: self.sim.engine is not None)
+    @rule(name=st.sampled_from(["cache", "api", "app", "edge"]), minutes=st.sampled_from([1, 10]))
+    def a_human_announces_work(self, name: str, minutes: int) -> None:
+        """A human announces work on a service or tier, and breaks it meanwhile."""
+        self._say(records.held(name, minutes * 60, "me", "x"))
+        members = shop.config().members(name) or (name,)
+        self.sim.break_(members[-1], "restart")
+        before = len(self.sim.done)
+        self.sim.advance(minutes * 60 - 10)
+        assert not {d.service for d in self.sim.done[before:]} & set(members)
+
+    @precondition(lambda self: self.sim.engine is not None)
+    @rule()
     def a_human_releases(self) -> None:
         """A human ends a storm's freeze."""
         self._say(records.released("me", "human"))
