@@ -55,6 +55,7 @@ golden: dev ## Rewrite the expected files of the tests, then run them again
 bench: dev tools-min ## Measure speed, memory and the time of the generated tests
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench.exporters
+	@$(BIN)/python -m bench.remediation
 
 mutants: dev tools-min ## Break every alert on purpose and count how many breaks its test sees
 	@$(BIN)/python -m tests.mutants

@@ -16,6 +16,7 @@ from remediation.model import Entry
 from remediation.reasons import REASONS
 
 _LONGEST = 200  # of one value in a line; `--format json` has all of it
+_MOST_ALERTS = 5  # of one entry in a line
 _ABOUT = ("service", "root", "name")  # the first that a body has
 _FIRST = ("outcome", "result", "how", "reason", "why", "detail")  # then the others as they come
 _SUBJECT_KEYS = ("service", "root", "name", "restart")
@@ -24,8 +25,7 @@ _ID_KEYS = ("incident", "action", "follows")
 
 def line(entry: Entry) -> str:
     """Return *entry* on one line: time (UTC), number, kind, subject, what and why."""
-    stamp = datetime.fromtimestamp(entry.wall, UTC).isoformat(sep=" ", timespec="seconds")
-    head = f"{stamp.removesuffix('+00:00')}  {entry.number:>6}  {entry.kind:<12}"
+    head = f"{_time(entry.wall)}  {entry.number:>6}  {entry.kind:<12}"
     if entry.kind == CHECKPOINT:
         return f"{head} the state, from which a start goes on"
     body = entry.body
@@ -33,8 +33,35 @@ def line(entry: Entry) -> str:
     parts = [_short(body[about])] if about else []
     parts += [_said(key, body[key]) for key in _FIRST if body.get(key)]
     rest = sorted(set(body) - set(_FIRST) - {about})
-    parts += [f"{_short(key)}={_short(body[key])}" for key in rest if not _is_empty(body[key])]
+    parts += [f"{_short(key)}={_value(key, body[key])}" for key in rest if not _is_empty(body[key])]
     return " ".join([head, *parts])
+
+
+def _value(key: str, value: object) -> str:
+    if key.endswith("_wall") and isinstance(value, float):
+        return _time(value).replace(" ", "T") if value > 0 else "never"
+    if key == "alerts" and isinstance(value, list):
+        named = [_alert_name(each) for each in value[:_MOST_ALERTS]]
+        return ",".join(named) + (f",... ({len(value)})" if len(value) > _MOST_ALERTS else "")
+    return _short(value)
+
+
+def _alert_name(alert: object) -> str:
+    """Return `alertname/service`, or the fingerprint where labels are not kept."""
+    if isinstance(alert, dict):
+        labels = alert.get("labels")
+        known = labels if isinstance(labels, dict) else {}
+        names = [str(known[key]) for key in ("alertname", "service") if known.get(key)]
+        return _short("/".join(names) or alert.get("fingerprint", "?"))
+    return _short(alert[0] if isinstance(alert, list) and alert else alert)
+
+
+def _time(wall: float) -> str:
+    try:
+        stamp = datetime.fromtimestamp(wall, UTC)
+    except (ValueError, OverflowError, OSError):
+        return str(wall)  # a clock may say anything
+    return stamp.isoformat(sep=" ", timespec="seconds").removesuffix("+00:00")
 
 
 def told(report: VerifyReport) -> list[str]:

@@ -82,13 +82,15 @@ def connect(path: Path, busy_s: float) -> sqlite3.Connection:
 
     Raises:
         sqlite3.Error: SQLite says why not.
-        JournalError: The file system cannot hold a write-ahead log.
+        JournalError: It is no journal, or of a newer version (it is left as it is), or its file system
+            cannot hold a write-ahead log.
     """
     uri = f"{path.absolute().as_uri()}?mode=rw"  # never a silent new file
     connection = sqlite3.connect(
         uri, timeout=busy_s, isolation_level=None, check_same_thread=False, uri=True
     )
     try:
+        check_version(connection, path)
         for setting in _SETTINGS:
             connection.execute(setting).fetchall()
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()

@@ -128,17 +128,13 @@ class Writer:
         self._count(answers, bodies, at)
         self._end, self._at, self.last_commit_wall = end, at, wall
         self.commits += 1
-        try:
-            self._place.check(may_be_written=True)
-        except JournalError:
-            self._disconnect()  # which brings home what is in the log
-            raise
+        self._check_place(may_be_written=True)
         self._seal.write(end)
         return answers
 
     def _write(self, entries: Sequence[Entry], bodies: Sequence[str], end: Link) -> None:
+        self._check_place()
         connection = self._connected()
-        self._place.check()
         try:
             with transaction(connection):
                 self._place.see_log()
@@ -171,9 +167,16 @@ class Writer:
                 count, size = count + 1, size + row_bytes(body)
         self.since = Since(count, size, begun)
 
+    def _check_place(self, *, may_be_written: bool = False) -> None:
+        try:
+            self._place.check(may_be_written=may_be_written)
+        except JournalError:
+            # Brings home what is in the log, wherever that is now; the next write looks anew.
+            self._disconnect()
+            raise
+
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._place.check()
             self._connection = connect(self._path, self._busy_s)
         return self._connection
 

@@ -41,7 +41,7 @@ _SHAPES = (
         r"|tskey-[\w-]{16,}|hvs\.[\w-]{20,})"
     ),
     r"hooks\.slack\.com/(?:services|workflows|triggers)/([A-Za-z0-9/_-]{10,})",
-    r"discord(?:app)?\.com/api/webhooks/([0-9]+/[A-Za-z0-9_-]{10,})",
+    r"discord(?:app)?\.com/api/webhooks/[0-9]+/([A-Za-z0-9_-]{10,})",
 )
 
 # Wherever one of the above matches, this does: most texts are done after one look.
