@@ -8,7 +8,6 @@ ask and what an answer means, not what is asked. A token never appears in a mess
 from __future__ import annotations
 
 import json
-import re
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,11 +16,10 @@ from typing import Any
 from exporters.config import Address
 from exporters.deadline import Deadline
 from remediation.http_call import Answer, CallError, connection
+from remediation.secret_file import SecretError, read_secret
 
 PATIENCE_S = 15.0  # the remediator answers within a second
 MAX_BODY = 8 * 1024 * 1024  # the status of 10,000 services
-_MAX_TOKEN = 4096
-_TOKEN = re.compile(rb"[!-~]{1,4096}")
 _MAX_TEXT = 300
 _ANY = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # where to ask one that listens there
 
@@ -100,19 +98,11 @@ def read_token(files: Sequence[Path]) -> str:
     problems = []
     for path in files:
         try:
-            with path.open("rb") as stream:
-                content = stream.read(_MAX_TOKEN + 1)
-        except OSError as error:
-            problems.append((path, (error.strerror or "cannot be read").lower()))
-            continue
-        found = _TOKEN.fullmatch(content.strip())
-        if found:
-            return found[0].decode("ascii")
-        problems.append((path, "does not hold one token on one line"))
-    path, fact = problems[0]
-    raise OperatorError(
-        str(path), fact, "Name a file that holds an operator token with --token-file"
-    )
+            return read_secret(path)
+        except SecretError as error:
+            problems.append(error)
+    cure = "Name a file that holds an operator token with --token-file"
+    raise OperatorError(str(problems[0].path), problems[0].fact, cure)
 
 
 def tls(ca: Path | None, cert: Path | None) -> ssl.SSLContext:

@@ -1,0 +1,115 @@
+"""Everything that people are told, word for word, in both forms."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from remediation import notify_words as words
+from remediation.model import Decision, Outcome, Rung
+from remediation.notify_message import Message, Severity, slack_body, webhook_body
+
+GOLDEN = Path(__file__).parent / "golden"
+WALL = 1795856400.25
+ASKED = {"service": "backend", "tier": "app", "rung": "service", "action": "a1", "incident": "i1"}
+GIVEN_UP = Decision(
+    Outcome.ESCALATE, "ladder_exhausted", "backend", "app", Rung.PAGE, "i1", detail="3 restarts"
+)
+ASKING = Decision(
+    Outcome.DEFER, "approval", "postgres", "core", Rung.SERVICE, "i2", "postgres", "probe failed"
+)
+
+MESSAGES = {
+    "restarted": words.restarted(
+        ASKED, {"result": "succeeded", "detail": "", "took_s": 3.21}, "state: exited\nlog: out of memory"
+    ),
+    "restart-failed": words.restarted(ASKED, {"result": "failed", "detail": "name drifted", "took_s": 0}, ""),
+    "restart-unknown": words.restarted(ASKED, {"result": "unknown", "detail": "no answer", "took_s": 30.5}, ""),
+    "gave-up": words.gave_up(GIVEN_UP),
+    "gave-up-on-a-tier": words.gave_up(Decision(Outcome.ESCALATE, "unknown_outcome", "", "app")),
+    "healthy-after-giving-up": words.closed("backend", "app", "i1", 7300, gave_up=True),
+    "healed": words.closed("backend", "app", "i1", 95, gave_up=False),
+    "approval": words.approval(ASKING),
+    "blind": words.blind(blind=True),
+    "sees-again": words.blind(blind=False),
+    "frozen": words.frozen(["kong", "postgres", "qdrant"], ["ai", "core", "mesh"]),
+    "released": words.released("ann", "human"),
+    "cooled-down": words.released("", "cooldown"),
+    "observed": words.observed("app", 14 * 86400, {"frontend": 2, "backend": 5, "n8n": 0}),
+    "observed-nothing": words.observed("app", 14 * 86400, {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_every_message_is_what_was_agreed_on(name: str) -> None:
+    """Each message, as Slack shows it and as a pager reads it, is to the letter what was last read."""
+    message = MESSAGES[name]
+    alert = webhook_body(message, "sutazai", WALL)["alerts"][0]
+    told = {**alert["labels"], "status": alert["status"], **alert["annotations"]}
+    text = f"{slack_body(message, 'sutazai')['text']}\n\n{json.dumps(told, indent=2, sort_keys=True)}\n"
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get("TIERWATCH_GOLDEN") == "write":
+        path.write_text(text, encoding="utf-8")
+
+    assert path.read_text(encoding="utf-8") == text
+
+
+def test_no_golden_file_is_left_over() -> None:
+    """Each expected file belongs to a message of above."""
+    assert sorted(f"{name}.txt" for name in MESSAGES) == sorted(
+        path.name for path in GOLDEN.iterdir()
+    )
+
+
+def test_a_pager_gets_what_alertmanager_would_send() -> None:
+    """The whole body has the form of Alertmanager's webhook, version 4, with one alert."""
+    body = webhook_body(MESSAGES["blind"], "sutazai", WALL)
+    over = webhook_body(MESSAGES["sees-again"], "sutazai", WALL + 60)
+
+    labels = {
+        "alertname": "RemediationBlind", "project": "sutazai", "service": "none", "tier": "none",
+        "severity": "critical", "source": "tierwatch-remediator",
+    }  # fmt: skip
+    assert labels == body["commonLabels"] == body["alerts"][0]["labels"]
+    assert {"alertname": "RemediationBlind", "service": "none"} == body["groupLabels"]
+    assert ("4", "firing", "resolved", 0) == (
+        body["version"], body["status"], over["status"], body["truncatedAlerts"],
+    )  # fmt: skip
+    assert ("2026-11-28T09:00:00.250Z", "0001-01-01T00:00:00Z") == (
+        body["alerts"][0]["startsAt"], body["alerts"][0]["endsAt"],
+    )  # fmt: skip
+    assert "2026-11-28T09:01:00.250Z" == over["alerts"][0]["endsAt"]
+    # What is over is the same alert as what was told.
+    assert body["alerts"][0]["fingerprint"] == over["alerts"][0]["fingerprint"]
+    assert body["groupKey"] == over["groupKey"]
+
+
+HOSTILE = Message(
+    "RemediationRestarted",
+    Severity.INFO,
+    "Restarted <!channel> & co\n*bold*" + "x" * 500,
+    ("Why: password=hunter2secret", "a\x1b[31mred\u202e" + "y" * 2000, *("more",) * 100),
+    excerpt="```\n<https://evil|click>\nAuthorization: Bearer abcdefghijklmnop12345\n" + "z" * 9000,
+)
+
+
+def test_texts_are_bounded_masked_and_free_of_mark_up() -> None:
+    """Whatever stands in a log or a label neither calls the channel, nor leaks, nor grows beyond bounds."""
+    slack = slack_body(HOSTILE, "sutazai")["text"]
+    pager = json.dumps(webhook_body(HOSTILE, "sutazai", WALL))
+
+    for text in (slack, pager):
+        assert "hunter2secret" not in text
+        assert "abcdefghijklmnop12345" not in text
+        assert "\\u001b" not in text
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+        assert len(text) < 40_000
+    assert "&lt;!channel&gt; &amp; co *bold*xxx" in slack
+    assert "<" not in slack
+    assert 2 == slack.count("```")
+    assert len(slack.splitlines()[0]) < 300
+    assert slack.count("more") < 31
