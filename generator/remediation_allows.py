@@ -72,15 +72,16 @@ def wrongly_allowed(
         for service in config["services"]
         if not service["oneshot"] and service["name"] not in config["never_restart"]
     ]
-    others = [service["container"] for service in config["services"]]
+    everything = [service["container"] for service in config["services"]]
     for name, definition in compose["services"].items():
         if name not in proxies:
             continue
         flags = [flag.removeprefix("-").partition("=") for flag in definition["command"]]
         yield from _strange(name, [(key, value) for key, _, value in flags], catalog)
         allow = _compiled((key.removeprefix(_ALLOW), value) for key, _, value in flags)
-        mine = planned if name == restarter else []
-        yield from _drift(name, allow, mine, [each for each in others if each not in set(mine)])
+        mine = dict.fromkeys(planned if name == restarter else ())
+        others = [each for each in everything if each not in mine]
+        yield from _drift(name, allow, [*mine], others)
         for method, path in _too_much(allow, planned):
             yield f"{name} lets {method} {path} through", "Narrow its flags to what is needed."
 
@@ -99,21 +100,25 @@ def _strange(
                     yield fact, "Name services: addresses belong to whoever gets them."
 
 
-def _compiled(flags: Iterable[tuple[str, str]]) -> dict[str, list[Any]]:
-    allow: dict[str, list[Any]] = {}
+def _compiled(flags: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Return one expression per method, which matches what one of its flags does."""
+    texts: dict[str, list[str]] = {}
     for method, text in flags:
         if method in _METHODS:
-            # As the proxy does it, without a group: what stands open at an end is found.
-            allow.setdefault(method, []).append(re2.compile(f"^{text}$"))
-    return allow
+            # As the proxy does it, without a group of our own: what stands open at an end is found.
+            texts.setdefault(method, []).append(f"(?:^{text}$)")
+    options = re2.Options()
+    options.never_capture = True
+    options.max_mem = 64 * 1024 * 1024  # 10,000 names
+    return {method: re2.compile("|".join(each), options=options) for method, each in texts.items()}
 
 
-def _allows(allow: Mapping[str, list[Any]], method: str, path: str) -> bool:
-    return any(each.search(path) for each in allow.get(method, ()))
+def _allows(allow: Mapping[str, Any], method: str, path: str) -> bool:
+    return method in allow and allow[method].search(path) is not None
 
 
 def _drift(
-    name: str, allow: Mapping[str, list[Any]], planned: list[str], others: list[str]
+    name: str, allow: Mapping[str, Any], planned: list[str], others: list[str]
 ) -> Iterator[tuple[str, str]]:
     def restarts(container: str) -> bool:
         return _allows(allow, "POST", f"/v1.43/containers/{container}/restart")
@@ -128,7 +133,7 @@ def _drift(
         yield fact, "Take them out of -allowPOST."
 
 
-def _too_much(allow: Mapping[str, list[Any]], planned: list[str]) -> Iterator[tuple[str, str]]:
+def _too_much(allow: Mapping[str, Any], planned: list[str]) -> Iterator[tuple[str, str]]:
     """Yield requests that are let through and must not be; of each sort the first."""
     for method, path in _OF_EACH:
         found = next((p for c in planned if _allows(allow, method, p := path.format(c=c))), None)

@@ -1,0 +1,3 @@
+module tierwatch.invalid/standin
+
+go 1.22
