@@ -62,40 +62,38 @@ class _Handler(BaseHTTPRequestHandler):
             {"name": n, "until_wall": self.owner.untils[n], "by": h["by"], "reason": h["reason"]}
             for n, h in self.owner.holds.items()
         ]
-        self._answer("GET", "/v1/status", {"holds": holds, "paused": False})
+        if not self._refuses("/v1/status"):
+            self._send(200, {"holds": holds, "paused": False})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self._answer("POST", "/v1/holds", {"changed": True, "entry": 7}):
+        if not self._refuses("/v1/holds"):
             self.owner.holds[body["name"]] = body
             self.owner.untils[body["name"]] = self.owner.now + body["for_s"]
+            self._send(200, {"changed": True, "entry": 7})
 
     def do_DELETE(self) -> None:
         name = self.path.rpartition("/")[2]
-        if name in self.owner.holds or self.owner.broken:
-            if self._answer("DELETE", f"/v1/holds/{name}", {"changed": True, "entry": 8}):
-                del self.owner.holds[name]
+        if self._refuses(f"/v1/holds/{name}"):
             return
-        fact = {
-            "place": self.path,
-            "fact": "no work is announced on it",
-            "cure": "Announced is: nothing",
-        }
-        self._send(404, {"error": fact})
+        if self.owner.holds.pop(name, None) is not None:
+            self._send(200, {"changed": True, "entry": 8})
+            return
+        fact, cure = "no work is announced on it", "Announced is: nothing"
+        self._send(404, {"error": {"place": self.path, "fact": fact, "cure": cure}})
 
-    def _answer(self, method: str, path: str, body: object) -> bool:
-        """Answer *body*, or why not; return whether it was taken."""
+    def _refuses(self, path: str) -> bool:
+        """Answer why nothing is done at *path*, if nothing is; say so."""
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
             self._send(401, {"error": {"place": path, "fact": "no", "cure": "no"}})
         elif self.owner.broken:
             told = {"place": path, "fact": "the journal cannot be written", "cure": "Free the disk"}
             self._send(503, {"error": told})
-        elif (self.command, self.path) != (method, path):
+        elif self.path != path:
             self._send(404, {})
         else:
-            self._send(200, body)
-            return True
-        return False
+            return False
+        return True
 
     def _send(self, status: int, body: object) -> None:
         data = json.dumps(body).encode()
