@@ -19,7 +19,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from remediation import records
+from remediation import observing, records
 from remediation.clock import Clock, Moment
 from remediation.config import Config
 from remediation.desk import View
@@ -209,9 +209,16 @@ class Engine:
             if plan.act is not None:
                 self._act(plan.act)
             self._view = self._picture(self._world)
+            self._report()
             # A checkpoint must hold all entries up to the last one in it: none may be on its way.
             if self._parts.journal.due() and not self._outside:
                 self._parts.journal.compact(self._state.to_json())
+
+    def _report(self) -> None:
+        """Note that people are told of tiers that have only been observed; the observer tells them."""
+        tiers = observing.due(self._config, self._state, self._parts.clock.now())
+        if tiers:
+            self._append([records.reported(tiers)])
 
     def _take_in(self) -> None:
         """Fold what others wrote: accepted alerts, wishes of humans, ends of restarts."""
