@@ -260,7 +260,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
 
-class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+class _UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 64
+
+    def handle_error(self, *_: Any) -> None:
+        """A client that has gone is no error."""
+
+
+class _TcpServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 64
@@ -270,13 +279,16 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 
 @contextmanager
-def fake_engine() -> Iterator[FakeEngine]:
-    """Serve a daemon while the block runs."""
+def fake_engine(*, tcp: bool = False) -> Iterator[FakeEngine]:
+    """Serve a daemon while the block runs, on a unix socket or, as a proxy does, with *tcp*."""
     # Sockets have short names: the folder of a test is too long for one.
     with tempfile.TemporaryDirectory(prefix="tw") as folder:
         path = Path(folder) / "docker.sock"
         fake = FakeEngine(f"unix://{path}")
-        server = _Server(str(path), type("Handler", (_Handler,), {"fake": fake}))
+        handler = type("Handler", (_Handler,), {"fake": fake})
+        server = _TcpServer(("127.0.0.1", 0), handler) if tcp else _UnixServer(str(path), handler)
+        if isinstance(server, _TcpServer):
+            fake.url = f"tcp://127.0.0.1:{server.server_address[1]}"
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
         try:
             yield fake

@@ -10,7 +10,7 @@ import pytest
 from remediation.drivers.docker import DockerDriver
 from remediation.drivers.restart import Patience
 from remediation.drivers.seen import ABSENT, UNKNOWN
-from remediation.model import Container, DriverError, Sight
+from remediation.model import Container, DriverError, Fence, Result, Sight
 from tests.remediation import shop
 from tests.remediation.drivers.fake import START, Box, FakeEngine, config_of, fake_engine, stamp
 
@@ -165,14 +165,22 @@ def test_whose_network_is_shared(fake: FakeEngine) -> None:
     assert ("api", "") == (found["worker"].network_of, found["web"].network_of)
 
 
-def test_the_environment_leads_nowhere_else(
-    fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """DOCKER_HOST and proxies of the environment are not looked at."""
-    for name in ("DOCKER_HOST", "HTTP_PROXY", "http_proxy", "ALL_PROXY"):
-        monkeypatch.setenv(name, "tcp://127.0.0.1:1")
+@pytest.mark.parametrize("tcp", [False, True], ids=["unix", "tcp"])
+def test_the_environment_leads_nowhere_else(tcp: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DOCKER_HOST and proxies of the environment are not looked at, at a socket or at a port."""
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with fake_engine(tcp=tcp) as fake:
+        fake.put(Box("api", config={"StopTimeout": 0}))
+        driver = driver_of(fake)
+        seen = driver.look()["api"]
+        came = driver.restart("api", Fence("shop-api", seen.id, seen.started_wall))
 
-    assert plain("db") == driver_of(fake).look()["db"]
+    assert (plain("api", stop_timeout_s=0.0), ["restart shop-api"]) == (seen, fake.effects)
+    assert came.result is Result.SUCCEEDED
 
 
 @pytest.mark.parametrize(
