@@ -23,6 +23,7 @@ from exporters.worker import (
     BUSY,
     FRAME_REASONS,
     GRACE_S,
+    MARGIN_S,
     TIMEOUT,
     Collector,
     Run,
@@ -33,6 +34,8 @@ from exporters.worker import (
 __all__ = ["Collector", "Deadline", "Exporter", "ScrapeError"]
 
 log = logging.getLogger(__name__)
+
+_MOST_OF_MARGIN = 1 / 5  # of the time there is
 
 
 @dataclass(slots=True)
@@ -104,19 +107,22 @@ class Exporter:
 
     def collect(self, deadline: Deadline) -> list[Metric]:
         """Return all metrics of one scrape, by *deadline* and a little grace; never raises."""
-        runs = [(worker.collector.name, worker.start(deadline)) for worker in self._workers]
+        theirs = Deadline(deadline.at - min(MARGIN_S, deadline.remaining() * _MOST_OF_MARGIN))
+        runs = [(worker.collector.name, worker.start(theirs)) for worker in self._workers]
         metrics: dict[str, Metric] = {}
         for name, run in runs:
-            metrics.update(self._finish(name, run, metrics))
+            metrics.update(self._finish(name, run, deadline, metrics))
         return [*metrics.values(), *self._own_metrics()]
 
-    def _finish(self, name: str, run: Run | None, taken: Mapping[str, Metric]) -> dict[str, Metric]:
+    def _finish(
+        self, name: str, run: Run | None, deadline: Deadline, taken: Mapping[str, Metric]
+    ) -> dict[str, Metric]:
         record = self._records[name]
         reason: str | None
         found: list[Metric] = []
         if run is None:
             reason, record.seconds = BUSY, 0.0
-        elif not run.done.wait(_patience(run.deadline)):
+        elif not run.done.wait(_patience(deadline)):
             reason, record.seconds = TIMEOUT, time.monotonic() - run.started
         else:
             reason, record.seconds, found = run.reason, run.seconds, run.metrics

@@ -27,9 +27,11 @@ BUSY = "busy"  # has not come back from an earlier scrape
 INTERNAL = "internal"  # a mistake of ours
 FRAME_REASONS = (BUSY, INTERNAL, TIMEOUT)
 
-# A collector that ends on its deadline, or a little late on a busy machine, has this long to hand
-# over what it has; less than the offset by which a scrape's deadline is before Prometheus's.
-GRACE_S = 0.15
+# Collectors are given a little less than the scrape has, so that one that ends on its deadline, or
+# late on a busy machine, can still hand over what it has: they have MARGIN_S and GRACE_S for that.
+# One that never comes back must not make a scrape later than 0.1 s, page and all.
+MARGIN_S = 0.1
+GRACE_S = 0.05
 
 
 class ScrapeError(Exception):

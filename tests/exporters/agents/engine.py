@@ -103,10 +103,17 @@ def running_engine(folder: Path) -> Iterator[Engine]:
                     ids = engine.docker("ps", "-aq").split()
                     if ids:
                         engine.docker("rm", "-f", *ids)
+            _forget_networks(Path(short))
         except pytest.fail.Exception as error:
             if "dockerd ended" in str(error):
                 pytest.skip(f"dockerd does not run here: {error}")
             raise
+
+
+def _forget_networks(folder: Path) -> None:
+    """Unmount what a daemon leaves behind when a container had the host's network."""
+    for mounted in folder.glob("exec/netns/*"):
+        subprocess.run(["umount", mounted], check=False, capture_output=True)
 
 
 def wait_for(engine: Engine, name: str, what: str, wanted: str) -> None:

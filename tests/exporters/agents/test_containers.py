@@ -243,12 +243,12 @@ def test_one_container_that_hangs_costs_its_details_only(docker: FakeDocker) -> 
     docker.faults["/containers/shop-s3-id/json"] = "hang"
 
     started = time.monotonic()
-    metrics, reason = _collect(docker.url, targets, seconds=0.5)
+    metrics, reason = _collect(docker.url, targets, seconds=2.0)
     seconds = time.monotonic() - started
 
     restarts = values(metrics, "agent_container_restarts_total")
     assert (reason, len(restarts), len(values(metrics, RUNNING))) == ("timeout", 19, 20)
-    assert seconds < 1.0
+    assert seconds < 8  # the hanging one would take for ever
 
 
 def test_a_container_that_goes_away_in_between_is_no_error(docker: FakeDocker) -> None:

@@ -152,7 +152,7 @@ def test_our_own_pages_on_ipv6(six: tuple[int, list[str]], tmp_path: Path) -> No
     site = Site([Part(agents.build, path, "agents")], None, 0.5)
     site.start(Guard(None))
     try:
-        with urllib.request.urlopen(f"http://[::1]:{port}/metrics", timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"http://[::1]:{port}/metrics", timeout=30) as answer:
             page = answer.read().decode()
     finally:
         site.stop()

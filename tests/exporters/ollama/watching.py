@@ -14,9 +14,7 @@ from exporters.frame import Exporter
 from exporters.ollama import build
 from tests.live.servers import until
 
-SLACK_S = (
-    0.25  # what a scrape may end later than its deadline while other work keeps both cores busy
-)
+SLACK_S = 4.0  # what a scrape may end after its deadline while others keep the machine busy
 LABELS = {"service": "ollama", "tier": "ai", "kind": "ollama", "profile": "default"}
 Samples = dict[str, float]  # by `name{label=value,...}`, without LABELS
 
