@@ -7,7 +7,7 @@ started and stopped with the engine, is known here only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from remediation.alertmanager import Alertmanager
@@ -20,6 +20,8 @@ from remediation.journal import Journal
 from remediation.look import Looker
 from remediation.metrics import Metrics
 from remediation.model import Driver
+from remediation.notify import build_notifier
+from remediation.observing import would_have_done
 from remediation.probes import Probes
 from remediation.restarts import Restarts
 from remediation.state import State
@@ -31,8 +33,8 @@ class Assembly:
     """An engine and what belongs to it."""
 
     engine: Engine
-    docker: DockerDriver
     _configured: tuple[Callable[[Config], None], ...] = field(default_factory=tuple)
+    _started: tuple[Callable[[], None], ...] = field(default_factory=tuple)
     _stopped: tuple[Callable[[], None], ...] = field(default_factory=tuple)
 
     def configure(self, config: Config) -> None:
@@ -42,13 +44,13 @@ class Assembly:
 
     def start(self) -> None:
         """Begin to listen and to work."""
-        self.docker.start()
+        for start in self._started:
+            start()
         self.engine.start()
 
     def stop(self) -> None:
         """End the round that is under way, then everything else."""
         self.engine.stop()
-        self.docker.close()
         for stop in self._stopped:
             stop()
 
@@ -78,6 +80,13 @@ def assemble(
     probes = Probes(config, on_late=wake)
     evidence = Evidence(config)
     restarts = Restarts(driver, evidence.collect)
+    notifier = build_notifier(config, journal.clock)
+
+    def observed(tiers: list[str]) -> tuple[Mapping[str, Mapping[str, int]], float]:
+        since_at = journal.clock.now().steady - config.report_after_s
+        entries = journal.replay(whole=True)
+        return would_have_done(entries, tiers, since_at), config.report_after_s
+
     source = Alertmanager(config.alertmanager, journal.clock)
     looker = Looker(config, source, driver, probes, everywhere=True)
     parts = Parts(
@@ -85,18 +94,19 @@ def assemble(
         clock=journal.clock,
         looker=looker,
         restarts=restarts,
-        observer=Telling(metrics, None),
+        observer=Telling(metrics, notifier, observed),
         stops=docker.stops,
     )
     engine = Engine(config, parts, state, dry_run=dry_run)
     engines.append(engine)
     return Assembly(
         engine,
-        docker,
         _configured=(
             docker.configure,
             probes.configure,
             evidence.configure,
             engine.configure,
         ),
+        _started=(docker.start, *([notifier.start] if notifier else [])),
+        _stopped=(docker.close, *([notifier.stop] if notifier else [])),
     )

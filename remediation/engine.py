@@ -28,7 +28,7 @@ from remediation.model import Decision, Entry, Mode, Outcome, Record, World
 from remediation.policy import Plan, decide
 from remediation.restarts import Restarts
 from remediation.situation import Situation
-from remediation.state import UNCONFIRMED, State
+from remediation.state import UNCONFIRMED, Incident, State
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Observer(Protocol):
     def restarted(self, intent: Record, finished: Record) -> None:
         """A restart has ended."""
 
-    def closed(self, service: str, tier: str, how: str, took_s: float) -> None:
+    def closed(self, incident: Incident, how: str, took_s: float) -> None:
         """An incident is over, after so long."""
 
     def changed(self, what: Record) -> None:
@@ -252,6 +252,7 @@ class Engine:
     def _confirm(self, act: Decision) -> Plan:
         """Collect the evidence, look again, and decide again: what stands in the plan then is done."""
         self._parts.restarts.collect(act)
+        self._take_in()  # a human may have spoken meanwhile
         return self._decide(self._look())
 
     def _write(self, plan: Plan) -> None:
@@ -310,7 +311,7 @@ class Engine:
         record = Record(entry.kind, entry.body)
         if entry.kind == records.CLOSED and before is not None:
             took_s = entry.at - before.opened_at
-            self._parts.observer.closed(before.root, before.tier, str(entry.body["how"]), took_s)
+            self._parts.observer.closed(before, str(entry.body["how"]), took_s)
         elif entry.kind == records.FINISHED and intent is not None:
             asked = {"service": intent.service, "tier": intent.tier, "rung": intent.rung}
             asked |= {"action": intent.action, "incident": intent.incident}

@@ -67,11 +67,11 @@ class Restarts:
         self._new_id = new_id
         self._spawn = spawn
         self._running: set[str] = set()
-        self.evidence: dict[str, Mapping[str, object]] = {}  # by service, of the last action
+        self._evidence: dict[str, Mapping[str, object]] = {}  # by service, of the action to come
 
     def collect(self, decision: Decision) -> None:
         """Collect what can be seen of the service that is about to be restarted."""
-        self.evidence[decision.restart] = self._collect(decision.restart)
+        self._evidence[decision.restart] = self._collect(decision.restart)
 
     def intent(self, decision: Decision, config: Config, world: World) -> Record:
         """Return the record of what is about to be done."""
@@ -105,8 +105,9 @@ class Restarts:
             came = Restarted(Result.UNKNOWN, f"{type(error).__name__}")
         log.info("restarted %s: %s %s", service, came.result.value, came.detail)
         done = [records.finished(action, came, time.monotonic() - began)]
-        if found := self.evidence.pop(service, None):
-            done.append(records.evidence(action, found))
+        if found := self._evidence.pop(service, None):
+            # First: whoever is told of the end is told what was seen before.
+            done.insert(0, records.evidence(action, found))
         try:
             accept(*done).result()
         except Exception:

@@ -9,6 +9,7 @@ storm. Nothing here blocks the engine: messages go out on a thread of their own.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -16,8 +17,11 @@ from remediation import records
 from remediation.metrics import Metrics
 from remediation.model import Decision, Outcome, Record
 from remediation.reasons import REASONS
+from remediation.state import Incident
 
 log = logging.getLogger(__name__)
+
+Observed = Callable[[list[str]], tuple[Mapping[str, Mapping[str, int]], float]]
 
 
 class Messages(Protocol):
@@ -34,6 +38,11 @@ class Messages(Protocol):
     def gave_up(self, decision: Decision) -> None:
         """A problem is handed over."""
 
+    def closed(
+        self, service: str, tier: str, incident: str, took_s: float, *, gave_up: bool
+    ) -> None:
+        """An incident is over."""
+
     def approval(self, decision: Decision) -> None:
         """Something waits for a human."""
 
@@ -43,6 +52,12 @@ class Messages(Protocol):
     def frozen(self, roots: list[str], tiers: list[str]) -> None:
         """A storm."""
 
+    def released(self, by: str, how: str) -> None:
+        """The storm is over."""
+
+    def observed(self, tier: str, for_s: float, restarts: Mapping[str, int]) -> None:
+        """What would have been done in a tier that observes."""
+
 
 class Telling:
     """
@@ -51,18 +66,20 @@ class Telling:
     Args:
         metrics: Count what happens.
         messages: Carry it to people; None when nobody is to be told.
-        evidence: Returns what was seen of a service before its last restart.
+        observed: Returns what would have been done in these tiers, by tier and service, and over
+            how many seconds. Reading it takes time: it is called on a thread of its own.
     """
 
     def __init__(
         self,
         metrics: Metrics,
         messages: Messages | None,
-        evidence: Callable[[str], Mapping[str, object]] = lambda _: {},
+        observed: Observed = lambda _: ({}, 0.0),
     ) -> None:
         self._metrics = metrics
         self._messages = messages
-        self._evidence = evidence
+        self._observed = observed
+        self._evidence: dict[str, Mapping[str, object]] = {}  # by action, until its end is told
 
     def decided(self, decision: Decision) -> None:
         """Log, count, and tell people where they are asked."""
@@ -106,23 +123,46 @@ class Telling:
             extra={**asked, "result": result},
         )
         if self._messages is not None:
-            self._messages.restarted(asked, came, self._evidence(service))
+            seen = self._evidence.pop(str(asked["action"]), {})
+            self._messages.restarted(asked, came, seen)
 
-    def closed(self, service: str, tier: str, how: str, took_s: float) -> None:
-        """Log the end of an incident; count how long it took when we healed it."""
-        log.info(
-            "incident of %s is over: %s", service, how, extra={"service": service, "tier": tier}
-        )
+    def closed(self, incident: Incident, how: str, took_s: float) -> None:
+        """Log and tell the end of an incident; count how long it took when we healed it."""
+        root, tier = incident.root, incident.tier
+        told = {"service": root, "tier": tier, "incident": incident.id}
+        log.info("incident of %s is over: %s", root, how, extra=told)
         if how == "healed":
             self._metrics.healed(tier, took_s)
+        if self._messages is not None and (incident.tries or incident.gave_up):
+            given_up = bool(incident.gave_up)
+            self._messages.closed(root, tier, incident.id, took_s, gave_up=given_up)
 
     def changed(self, what: Record) -> None:
-        """Log what else was written; tell of a storm."""
+        """Log what else was written; tell of a storm and its end, and of what was only observed."""
+        body = what.body
         if what.kind not in _QUIET:
-            log.info("%s %s", what.kind.replace("_", " "), _told(what.body))
-        if what.kind == records.FROZEN and self._messages is not None:
-            roots, tiers = what.body["roots"], what.body["tiers"]
-            self._messages.frozen(_texts(roots), _texts(tiers))
+            log.info("%s %s", what.kind.replace("_", " "), _told(body))
+        if self._messages is None:
+            return
+        if what.kind == records.EVIDENCE and isinstance(body["found"], Mapping):
+            self._evidence[str(body["action"])] = body["found"]
+        elif what.kind == records.FROZEN:
+            self._messages.frozen(_texts(body["roots"]), _texts(body["tiers"]))
+        elif what.kind == records.RELEASED:
+            self._messages.released(str(body["by"]), str(body["how"]))
+        elif what.kind == records.REPORTED:
+            tiers = _texts(body["tiers"])
+            threading.Thread(target=self._report, args=(tiers,), name="report", daemon=True).start()
+
+    def _report(self, tiers: list[str]) -> None:
+        try:
+            found, for_s = self._observed(tiers)
+        except Exception:
+            log.exception("what was observed could not be read")
+            return
+        for tier, restarts in found.items():
+            if self._messages is not None:
+                self._messages.observed(tier, for_s, restarts)
 
     def blind(self, *, blind: bool) -> None:
         """Log and tell that alerts may be lost, or are not any more."""

@@ -32,7 +32,7 @@ from remediation.model import (
     Result,
 )
 from remediation.restarts import Restarts
-from remediation.state import State
+from remediation.state import Incident, State
 from tests.remediation import shop
 
 HOLD_S = 120.0  # of ServiceDown
@@ -97,6 +97,8 @@ class Sim:
     degraded: dict[str, float] = field(default_factory=dict)  # tiers, and since when
     commits: int = 0
     broken_journal: bool = False
+    meanwhile: Callable[[], None] = lambda: None  # happens between the first look and the second
+    committed: Callable[[tuple[Record, ...]], None] = lambda _: None  # happens with every commit
     engine: Engine | None = None
 
     def __post_init__(self) -> None:
@@ -175,12 +177,18 @@ class Sim:
             known.apply(entry)
         looker = Looker(self.config, self, self, self, everywhere=True)
         numbers = itertools.count(len(self.entries))
-        restarts = Restarts(self, new_id=lambda: f"a{next(numbers)}", spawn=lambda work: work())
+        restarts = Restarts(
+            self, self._collect, new_id=lambda: f"a{next(numbers)}", spawn=lambda work: work()
+        )
         parts = Parts(
             journal=_Journal(self), clock=_Clock(self), looker=looker, restarts=restarts,
             observer=Silent(), stops=self.stops, new_id=lambda: f"i{next(numbers)}",
         )  # fmt: skip
         return Engine(self.config, parts, known)
+
+    def _collect(self, _: str) -> Mapping[str, object]:
+        self.meanwhile()
+        return {}
 
     # Clock, Docker, Alertmanager, probes -----------------------------------------------------------
 
@@ -323,6 +331,7 @@ class _Journal:
             for n, r in enumerate(found, start=1)
         )
         sim.entries += made
+        sim.committed(found)
         if sim.crash_at == f"after {sim.commits}":
             raise Crash
         return made
@@ -351,7 +360,7 @@ class Silent:
     def restarted(self, intent: Record, finished: Record) -> None:
         """Ignore it."""
 
-    def closed(self, service: str, tier: str, how: str, took_s: float) -> None:
+    def closed(self, incident: Incident, how: str, took_s: float) -> None:
         """Ignore it."""
 
     def changed(self, what: Record) -> None:

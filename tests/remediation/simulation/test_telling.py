@@ -1,0 +1,136 @@
+"""What the engine does is told once to the metrics and to people, with the evidence that was seen."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from remediation import records
+from remediation.metrics import Metrics
+from remediation.model import Decision, Outcome, Record
+from remediation.state import Incident
+from remediation.telling import Telling
+
+
+class Heard:
+    """Messages that people got, as (what, facts)."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, Any]] = []
+        self.observing = threading.Event()
+
+    def restarted(
+        self, asked: Mapping[str, Any], came: Mapping[str, Any], evidence: Mapping[str, Any]
+    ) -> None:
+        """A restart has ended."""
+        self.messages.append(("restarted", (asked["service"], came["result"], dict(evidence))))
+
+    def gave_up(self, decision: Decision) -> None:
+        """A problem is handed over."""
+        self.messages.append(("gave_up", decision.reason))
+
+    def closed(
+        self, service: str, tier: str, incident: str, took_s: float, *, gave_up: bool
+    ) -> None:
+        """An incident is over."""
+        self.messages.append(("closed", (service, tier, incident, took_s, gave_up)))
+
+    def approval(self, decision: Decision) -> None:
+        """Something waits."""
+        self.messages.append(("approval", decision.incident))
+
+    def blind(self, *, blind: bool) -> None:
+        """The Watchdog went or came."""
+        self.messages.append(("blind", blind))
+
+    def frozen(self, roots: list[str], tiers: list[str]) -> None:
+        """A storm."""
+        self.messages.append(("frozen", (roots, tiers)))
+
+    def released(self, by: str, how: str) -> None:
+        """It is over."""
+        self.messages.append(("released", (by, how)))
+
+    def observed(self, tier: str, for_s: float, restarts: Mapping[str, int]) -> None:
+        """A report."""
+        self.messages.append(("observed", (tier, for_s, dict(restarts))))
+        self.observing.set()
+
+
+def _told() -> tuple[Telling, Heard, Metrics]:
+    heard, metrics = Heard(), Metrics()
+    observed = {"lab": {"jupyter": 2}}
+    return (
+        Telling(metrics, heard, lambda tiers: ({t: observed[t] for t in tiers}, 60.0)),
+        heard,
+        metrics,
+    )
+
+
+def _counted(metrics: Metrics, name: str, **labels: str) -> float | None:
+    registry: CollectorRegistry = metrics._registry
+    return registry.get_sample_value(name, labels)
+
+
+def test_a_restart_is_told_with_its_evidence() -> None:
+    """The evidence comes first, the end of the restart takes it along, and only once."""
+    telling, heard, metrics = _told()
+    asked = Record(
+        records.INTENDED, {"service": "api", "tier": "app", "rung": "service", "action": "a1"}
+    )
+    came = Record(
+        records.FINISHED, {"action": "a1", "result": "succeeded", "detail": "", "took_s": 2.0}
+    )
+    telling.changed(records.evidence("a1", {"log": ["oops"]}))
+    telling.restarted(asked, came)
+    telling.restarted(asked, came)
+
+    assert heard.messages == [
+        ("restarted", ("api", "succeeded", {"log": ["oops"]})),
+        ("restarted", ("api", "succeeded", {})),
+    ]
+    assert _counted(metrics, "remediation_actions_total", service="api", tier="app", rung="service", outcome="succeeded") == 2  # fmt: skip
+
+
+def test_decisions_are_counted_and_some_are_told() -> None:
+    """Each decision counts by outcome and reason; people hear of what is handed over or waits for them."""
+    telling, heard, metrics = _told()
+    for outcome, reason in (
+        (Outcome.ACT, "restart"), (Outcome.SKIP, "silenced"), (Outcome.DEFER, "spacing"),
+        (Outcome.DEFER, "approval"), (Outcome.ESCALATE, "ladder_exhausted"),
+    ):  # fmt: skip
+        telling.decided(Decision(outcome, reason, "api", "app", incident="i1", restart="api"))
+
+    assert heard.messages == [("approval", "i1"), ("gave_up", "ladder_exhausted")]
+    assert _counted(metrics, "remediation_decisions_total", outcome="skip", reason="silenced") == 1
+
+
+def test_storms_blindness_and_ends_are_told() -> None:
+    """A storm and its end, blindness and its end, and an incident that we worked on."""
+    telling, heard, metrics = _told()
+    worked = Incident("i1", "api", "app", 0.0, 0.0, tries=1, gave_up="ladder_exhausted")
+    telling.changed(records.frozen(["b", "a"], ["x"], 0.5))
+    telling.changed(records.released("me", "human"))
+    telling.blind(blind=True)
+    telling.closed(worked, "healed", 90.0)
+    telling.closed(Incident("i2", "web", "app", 0.0, 0.0), "recovered", 5.0)
+
+    assert heard.messages == [
+        ("frozen", (["a", "b"], ["x"])),
+        ("released", ("me", "human")),
+        ("blind", True),
+        ("closed", ("api", "app", "i1", 90.0, True)),
+    ]
+    assert _counted(metrics, "remediation_time_to_healthy_seconds_count", tier="app") == 1
+
+
+def test_the_report_of_observing_tiers_is_read_elsewhere() -> None:
+    """Reading the journal takes time: it is done on a thread of its own, then people are told."""
+    telling, heard, _ = _told()
+    telling.changed(records.reported(["lab"]))
+
+    assert heard.observing.wait(30)
+    assert heard.messages == [("observed", ("lab", 60.0, {"jupyter": 2}))]
