@@ -50,8 +50,8 @@ def _take(here: Situation, alert: Alert, found: Candidates) -> None:
                 Decision(Outcome.DEFER, "docker_down", "", tier, alerts=(alert.key,), detail=detail)
             )
             return
-        members = [name for name in here.config.members(tier) if here.sight(name).evidence]
-        members = [name for name in members if here.counts(name)]
+        members = [name for name in here.config.members(tier) if name in here.named]
+        members = [name for name in members if here.sight(name).evidence and here.counts(name)]
         for name in members:
             found.services.setdefault(name, []).append(alert.key)
         if not members:

@@ -33,6 +33,7 @@ from remediation.state import UNCONFIRMED, Incident, State
 log = logging.getLogger(__name__)
 
 FRESH_S = 5.0  # what was seen longer ago is no reason to act; a look takes well below a second
+MAX_LOOKS = 3  # for something to be seen twice that is to be restarted; arbitrary
 FAILED_WAIT_S = 1.0  # after a round that broke
 SPENT_WORLD = World(alerts=None, services={}, docker_up=False)
 
@@ -200,10 +201,7 @@ class Engine:
         """Look, decide, write, and restart at most one container."""
         with self._lock:
             self._take_in()
-            world = self._look()
-            plan = self._decide(world)
-            if plan.act is not None:
-                plan = self._confirm(plan.act)
+            plan = self._seen_twice(self._decide(self._look()))
             self._write(plan)
             self._view = self._picture(self._world)
             if plan.act is not None:
@@ -248,6 +246,20 @@ class Engine:
     def _decide(self, world: World) -> Plan:
         here = Situation(self._config, self._state, world, self._parts.clock.now())
         return decide(here, self._parts.new_id)
+
+    def _seen_twice(self, plan: Plan) -> Plan:
+        """Return a plan that restarts nothing but what two looks in a row decided on."""
+        for _ in range(MAX_LOOKS):
+            act = plan.act
+            if act is None:
+                return plan
+            plan = self._confirm(act)
+            if plan.act is not None and plan.act.restart == act.restart:
+                return plan
+        if plan.act is not None:
+            self._wake.set()  # another one with every look: this is no time to act
+            return Plan((), ())
+        return plan
 
     def _confirm(self, act: Decision) -> Plan:
         """Collect the evidence, look again, and decide again: what stands in the plan then is done."""

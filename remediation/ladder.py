@@ -7,7 +7,7 @@ only while all it needs is healthy. Whether it may be done now is remediation.li
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from remediation.model import Mode, Rung
 from remediation.situation import Situation
@@ -74,6 +74,9 @@ def restartable(here: Situation, service: str) -> bool:
     sight = here.sight(service)
     return (
         bool(sight.evidence)
+        # One probe that failed a moment ago proves nothing: an alert or Docker must say so, too.
+        and (service in here.named or bool(replace(sight, probe=None).evidence))
+        and service not in here.silenced
         and not ours.oneshot
         and service not in here.config.never_restart
         and not sight.container.stopped

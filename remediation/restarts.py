@@ -114,11 +114,12 @@ class Restarts:
             log.exception(
                 "what became of %s could not be written; it will be read off Docker", action
             )
-        finally:
             self._running.discard(action)
 
     def recover(self, state: State, world: World, now: Moment) -> Iterator[Record]:
         """Yield what became of intents that nobody works on any more."""
+        # One whose end is written stays ours until *state* has taken that in: it would end twice.
+        self._running &= state.intents.keys()
         if not world.docker_up:
             return
         for intent in state.intents.values():
@@ -135,10 +136,11 @@ class Restarts:
         if sight is None or sight.container.state == "absent":
             return Restarted(Result.UNKNOWN, "its container is gone")
         ours = sight.container
+        late = now.steady - intent.at >= ours.stop_timeout_s + LATE_S
+        if ours.state == "unknown":
+            return Restarted(Result.UNKNOWN, "Docker does not say") if late else None
         if ours.id != intent.id:
             return Restarted(Result.UNKNOWN, "its container was made anew")
         if ours.started_wall > max(intent.started_wall, intent.wall - SLACK_S):
             return Restarted(Result.SUCCEEDED, "found done", ours.started_wall)
-        if now.steady - intent.at < ours.stop_timeout_s + LATE_S:
-            return None
-        return Restarted(Result.FAILED, "found not done")
+        return Restarted(Result.FAILED, "found not done") if late else None

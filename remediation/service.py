@@ -9,6 +9,7 @@ configuration be read again; while the new one is wrong the last good one stays.
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import select
 import signal
@@ -63,6 +64,7 @@ class Running:
 def serve(options: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT; return the exit status."""
     start_logging(options.log_level)
+    gc.enable()  # the command's other parts run without: they end after seconds
     try:
         config = load_config(options.config)
         guard = Guard(options.web_config)

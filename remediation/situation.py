@@ -43,7 +43,7 @@ class Situation:
     @cached_property
     def unhealthy(self) -> frozenset[str]:
         """
-        The services that count and are not healthy now; those just starting among them.
+        The services that count and are not known to be healthy now; those just starting among them.
 
         None while Docker does not answer: nothing is known then.
         """
@@ -52,9 +52,15 @@ class Situation:
         return frozenset(
             name
             for name, ours in self.config.services.items()
-            if (self.counts(name) and not self.sight(name).healthy)
+            if (self.counts(name) and (not self.sight(name).healthy or self._is_silent(name)))
             or (ours.oneshot and self._job_failed(name))
         )
+
+    def _is_silent(self, service: str) -> bool:
+        # It has not answered yet and may hang: who needs it must not be taken for the root meanwhile.
+        sight = self.sight(service)
+        asked = self.config.services[service].health.probe != "container"
+        return asked and sight.probe is None and sight.container.health != "healthy"
 
     def _job_failed(self, service: str) -> bool:
         # A job that ended well, still runs, or was never made is no reason to wait for it.
@@ -65,6 +71,28 @@ class Situation:
     def alerts(self) -> tuple[Alert, ...]:
         """The active alerts; () when Alertmanager did not answer."""
         return self.world.alerts.active if self.world.alerts else ()
+
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """
+        The services that an alert asks to restart now, their own or their tier's.
+
+        Without those that are silenced.
+        """
+        asked = [one.labels for one in self.alerts if not one.suppressed]
+        asked = [each for each in asked if each.get("remedy") == RESTART]
+        names = {each.get("service", "") for each in asked}
+        tiers = {each.get("tier", "") for each in asked if each.get("scope") == "tier"}
+        found = {n for n, ours in self.config.services.items() if n in names or ours.tier in tiers}
+        return frozenset(found - self.silenced)
+
+    @cached_property
+    def silenced(self) -> frozenset[str]:
+        """The services whose own alerts are all silenced: whoever did that is at work on them."""
+        asked = [one for one in self.alerts if one.labels.get("remedy") == RESTART]
+        muted = {one.labels.get("service", "") for one in asked if one.suppressed}
+        loud = {one.labels.get("service", "") for one in asked if not one.suppressed}
+        return frozenset(muted - loud)
 
     @property
     def blind(self) -> bool:

@@ -1,0 +1,127 @@
+"""What may happen between two looks, and between the end of a restart and the round that learns of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+
+from remediation import records
+from remediation.clock import Moment
+from remediation.model import Container, Entry, Record, Restarted, Result, Sight, World
+from remediation.restarts import LATE_S, Restarts
+from remediation.state import State
+from tests.remediation import shop
+from tests.remediation.policy.test_decide import intended
+from tests.remediation.simulation.sim import Sim, Thing, restarts_of
+
+
+class _Driver:
+    """Restarts at once, and says so."""
+
+    def restart(self, *_: object) -> Restarted:
+        return Restarted(Result.SUCCEEDED, started_wall=shop.NOW)
+
+
+def _moment(after_s: float = 0.0) -> Moment:
+    return Moment(shop.NOW + after_s, shop.NOW + after_s)
+
+
+def _known() -> tuple[State, Entry]:
+    intent = shop.entry(intended("a1", "i1", "api"), shop.NOW)
+    return shop.state(intended("a1", "i1", "api"), at=shop.NOW), intent
+
+
+def _world(container: Container) -> World:
+    return replace(shop.world(), services={"api": Sight(container)})
+
+
+def test_a_restart_ends_once() -> None:
+    """A round that began before the end was written does not read the same end off Docker once more."""
+    later: list[Callable[[], None]] = []
+    restarts = Restarts(_Driver(), spawn=later.append)  # type: ignore[arg-type]
+    known, intent = _known()
+    done = _world(shop.running(started_wall=shop.NOW + 1))
+    told: list[Record] = []
+
+    def accept(*found: Record) -> Future[tuple[Entry, ...]]:
+        told.extend(found)
+        future: Future[tuple[Entry, ...]] = Future()
+        future.set_result(())
+        return future
+
+    restarts.start(intent, accept)
+    assert list(restarts.recover(known, done, _moment(2))) == []
+    later.pop()()
+    assert [record.kind for record in told] == [records.FINISHED]
+    # Written, and not yet taken in by the engine's thread, which looked at Docker meanwhile.
+    assert list(restarts.recover(known, done, _moment(3))) == []
+    known.apply(shop.entry(told[0], shop.NOW + 3))
+    assert list(restarts.recover(known, done, _moment(4))) == []
+
+
+def test_an_end_that_could_not_be_written_is_read_off_docker() -> None:
+    """The disk was full when the restart ended: it is found done by the container's start."""
+    restarts = Restarts(_Driver(), spawn=lambda work: work())  # type: ignore[arg-type]
+    known, intent = _known()
+
+    def refuse(*_: Record) -> Future[tuple[Entry, ...]]:
+        raise OSError("no space left")
+
+    restarts.start(intent, refuse)
+    (found,) = restarts.recover(known, _world(shop.running(started_wall=shop.NOW + 1)), _moment(2))
+
+    assert (found.body["action"], found.body["result"]) == ("a1", "succeeded")
+
+
+def test_what_docker_does_not_say_yet_is_waited_for() -> None:
+    """A container that cannot be inspected now is no container that was made anew: it may still restart."""
+    restarts = Restarts(_Driver())  # type: ignore[arg-type]
+    known, _ = _known()
+    unseen = _world(Container("unknown"))
+
+    assert list(restarts.recover(known, unseen, _moment(5))) == []
+    (late,) = restarts.recover(known, unseen, _moment(LATE_S + 11))
+    assert late.body["result"] == "unknown"
+
+
+@dataclass
+class _Fickle(Sim):
+    """Shows, with every look, another one of two services as ill; for so many *turns*."""
+
+    looks: int = 0
+    turns: int = 0
+
+    def alerts(self) -> object:  # type: ignore[override]
+        self.looks += 1
+        return super().alerts()
+
+    def healthy(self, name: str) -> bool:
+        shown = ("mail", "worker")[self.looks % 2]
+        if name in ("mail", "worker") and self.looks <= self.turns:
+            return name != shown
+        return super().healthy(name)
+
+    def _alert(self, thing: Thing) -> None:
+        if thing.name in ("mail", "worker"):
+            thing.fires_since = thing.fires_since or self.now - 300
+        else:
+            super()._alert(thing)
+
+
+def test_what_was_seen_only_once_is_not_restarted() -> None:
+    """The second look shows another service ill than the first, and so on: nothing is restarted."""
+    sim = _Fickle(shop.config(), turns=1_000_000)
+    sim.advance(600)
+
+    assert sim.looks > 100
+    assert restarts_of(sim) == []
+
+
+def test_what_stays_ill_is_restarted_after_all() -> None:
+    """Once two looks agree, it is done."""
+    sim = _Fickle(shop.config(), turns=50)
+    sim.break_("mail", "restart")
+    sim.advance(600)
+
+    assert restarts_of(sim) == ["mail"]
