@@ -90,7 +90,8 @@ def told(path: Path, error: sqlite3.Error) -> JournalError:
             damaged = cure is DAMAGED_CURE
             return JournalError(path, f"{fact} ({name}: {error})", cure, damaged=damaged)
     fact = f"SQLite refuses ({name or type(error).__name__}: {error})"
-    return JournalError(path, fact, DAMAGED_CURE)
+    cure = "Should it last, check the file with `tierwatch remediate history --verify` and look at the disk"
+    return JournalError(path, fact, cure)
 
 
 def broken(path: Path, error: BrokenChainError) -> JournalError:

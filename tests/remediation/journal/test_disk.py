@@ -198,6 +198,18 @@ def test_a_file_pulled_away_during_the_commit_is_noticed(
         Journal.open(path, clock=standing())
 
 
+def test_a_broken_connection_is_replaced(tmp_path: Path) -> None:
+    """When SQLite's connection itself is of no use any more, one append is refused and the next has a new one."""
+    with Journal.open(tmp_path / "j.db", clock=standing()) as journal:
+        connection = journal._writer._connection
+        assert connection is not None
+        connection.close()
+        with pytest.raises(JournalError, match="ProgrammingError"):
+            journal.append(record(1))
+        assert 1 == journal.append(record(2))[0].number
+        assert [2] == _bodies(journal)
+
+
 class Hanging:
     """A writer's seal that hangs: the last thing between a commit and its answer that touches the disk."""
 
