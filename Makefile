@@ -6,7 +6,7 @@ OUT    ?= rendered
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help dashboards verify explain drift test test-long test-quick lint types layers check format golden \
+.PHONY: help dashboards verify explain drift test test-long chaos test-quick lint types layers check format golden \
         bench mutants tools tools-min venv dev clean
 
 help: ## Show this list
@@ -24,10 +24,13 @@ drift: venv ## Fail when rendered/ differs from what catalog/ gives
 	@$(BIN)/tierwatch generate --catalog catalog --out rendered --check
 
 test: dev tools ## Set up what the tests need and run them all
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not long"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not long and not chaos"
 
-test-long: dev tools ## Break the played platform on purpose; minutes, on an idle machine
+test-long: dev tools ## Break the played platform on purpose, on the current servers, too; minutes
 	@$(BIN)/python -m pytest -n0 -m long
+
+chaos: dev tools ## Break the remediator, its engine and its disk again and again; a quarter of an hour
+	@$(BIN)/python -m pytest -n0 -m chaos
 
 test-quick: dev ## Run the tests that start no servers
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not live and not long"
