@@ -15,13 +15,10 @@ from dataclasses import dataclass
 from remediation import budget
 from remediation.config import Config
 from remediation.desk import View
-from remediation.model import Container, Sight
 from remediation.picture_incidents import IncidentShown, incidents_shown
 from remediation.reasons import REASONS
 from remediation.state import Last
-
-# In the order of how much they want to be looked at.
-STATES = ("unhealthy", "unknown", "starting", "stopped", "absent", "healthy")
+from remediation.states import STATES, seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,39 +157,9 @@ def _tier(view: View, name: str) -> TierShown:
 def _service(view: View, name: str) -> ServiceShown:
     config: Config = view.config
     ours = config.services[name]
-    sight = view.world.services.get(name)
-    state, detail = state_of(sight) if sight else ("unknown", "Docker has not told")
+    state, detail = seen(view.world, name)
     mode = ours.mode.value if ours.mode is not config.tiers[ours.tier].mode else ""
     return ServiceShown(name, state, detail, mode, name in config.never_restart)
-
-
-def state_of(sight: Sight) -> tuple[str, str]:
-    """Return which of STATES *sight* is, and what makes it so ("" where that says enough)."""
-    ours = sight.container
-    if not sight.exists:
-        return "absent", ""
-    if ours.state == "unknown":
-        return "unknown", "Docker cannot inspect its container"
-    if ours.stopped or ours.state == "paused":
-        return "stopped", f"by a human ({ours.state})"
-    if sight.exited and ours.exit_code == 0 and not ours.oom_killed:
-        return "stopped", "it ended by itself, exit code 0"
-    if sight.healthy:
-        return "healthy", ""
-    if sight.starting:
-        return "starting", sight.probe_detail if sight.probe is False else ""
-    return "unhealthy", _unhealthy(sight, ours)
-
-
-def _unhealthy(sight: Sight, ours: Container) -> str:
-    detail = sight.evidence or ours.state
-    if sight.exited and ours.exit_code is not None:
-        detail += f", exit code {ours.exit_code}"
-    if ours.oom_killed:
-        detail += ", killed for memory"
-    if sight.probe is False and sight.probe_detail:
-        detail += f": {sight.probe_detail}"
-    return detail[:300]
 
 
 def _banners(view: View, to_wall: Callable[[float], float], *, alive: bool) -> list[Banner]:

@@ -14,6 +14,7 @@ from remediation.desk import View
 from remediation.model import Rung
 from remediation.reasons import REASONS
 from remediation.state import Incident
+from remediation.states import seen
 
 # Reasons that a human's approval answers (remediation.limits).
 ASKS = frozenset({"approval", "too_many_healthy"})
@@ -39,8 +40,9 @@ class IncidentShown:
     """
     One open incident.
 
-    *headline* says in a few words how it stands; *asks* that it waits for an approval, *stuck* that
-    nothing more is tried. *tried* are the services restarted at the present rung.
+    *headline* says in a few words how it stands; *asks* that it waits for an approval of *asks_for*, *stuck* that
+    nothing more is tried. *tried* are the services restarted at the present rung; *state* is how the
+    root is now, *behind* those that need it and are not healthy either.
     """
 
     id: str
@@ -54,10 +56,14 @@ class IncidentShown:
     last_try_wall: float
     restarting: tuple[str, ...]
     headline: str
+    state: str
+    state_detail: str
+    behind: tuple[str, ...]
     reason: str
     meaning: str
     detail: str
     asks: bool
+    asks_for: str
     stuck: bool
     gave_up: str
     healthy_wall: float
@@ -90,6 +96,7 @@ def _shown(view: View, incident: Incident, to_wall: Callable[[float], float]) ->
     mine = last if last is not None and last.incident in ("", incident.id) else None
     reason, detail = (mine.reason, mine.detail) if mine else ("", "")
     asks = asks_for_approval(view, incident)
+    state, state_detail = seen(view.world, incident.root)
     return IncidentShown(
         id=incident.id,
         root=incident.root,
@@ -102,15 +109,34 @@ def _shown(view: View, incident: Incident, to_wall: Callable[[float], float]) ->
         last_try_wall=to_wall(incident.last_try_at) if incident.tries else 0.0,
         restarting=restarting,
         headline=_headline(view, incident, restarting, asks=asks),
+        state=state,
+        state_detail=state_detail,
+        behind=_behind(view, incident.root),
         reason=reason,
         meaning=REASONS.get(reason, ""),
         detail=detail,
         asks=asks,
+        asks_for=_asks_for(incident, reason, detail) if asks else "",
         stuck=bool(incident.gave_up),
         gave_up=REASONS.get(incident.gave_up, incident.gave_up),
         healthy_wall=to_wall(incident.healthy_at) if incident.healthy_at is not None else 0.0,
         approved_wall=to_wall(incident.approved_at) if incident.approved_at is not None else 0.0,
     )
+
+
+def _asks_for(incident: Incident, reason: str, detail: str) -> str:
+    """Return what an approval lets happen; the detail of the decision says it (remediation.limits)."""
+    if reason == "approval" and detail:
+        return detail.partition(": approve")[0]
+    return f"restart {incident.root} all the same"
+
+
+def _behind(view: View, root: str) -> tuple[str, ...]:
+    graph = view.config.graph
+    ill = ("unhealthy", "starting", "unknown")
+    if root not in view.config.services or seen(view.world, root)[0] == "healthy":
+        return ()
+    return graph.sort([n for n in graph.needed_by(root) if seen(view.world, n)[0] in ill])
 
 
 def _headline(view: View, incident: Incident, restarting: tuple[str, ...], *, asks: bool) -> str:

@@ -37,6 +37,9 @@ def _incidents(status: Mapping[str, Any]) -> Iterator[str]:
     for each in status["incidents"]:
         yield f"incident {each['id']}: {each['root']} ({each['tier']}): {each['headline']}"
         yield f"  since {_moment(each['opened_wall'])}, rung {each['rung']}, {each['tries']} restarts"
+        detail = f": {each['state_detail']}" if each["state_detail"] else ""
+        behind = f"; behind it: {', '.join(each['behind'])}" if each["behind"] else ""
+        yield f"  now {each['state']}{detail}{behind}"
         why = each["gave_up"] or each["meaning"]
         if why:
             detail = f": {each['detail']}" if each["detail"] and not each["gave_up"] else ""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
@@ -92,10 +92,11 @@ class Webhook:
         found = await self._read(body)
         if isinstance(found, Refused):
             return await self._refuse(found, body)
-        if len(self._desk.view().state.pending) >= MAX_PENDING:
+        pending = self._desk.view().state.pending
+        if len(pending) >= MAX_PENDING:
             raise _busy(f"{MAX_PENDING} alerts wait for a decision already")
         now = self._clock()
-        fresh = [alert for alert in found.alerts if not self._known(alert, now)]
+        fresh = [alert for alert in found.alerts if not self._known(alert, pending, now)]
         if entry := self._records(found, fresh, body, now):
             await commit(self._desk, *entry, wait_s=self._commit_s)
         for alert in fresh:
@@ -121,11 +122,11 @@ class Webhook:
             read_message, body.data, self._limits, limiter=self._one_at_a_time
         )
 
-    def _known(self, alert: Alert, now: float) -> bool:
+    def _known(self, alert: Alert, pending: Container[tuple[str, float]], now: float) -> bool:
         if self._seen.has((*alert.key, alert.firing), now):
             return True
         # After a restart of ours the memory is empty, but what waits is in the journal already.
-        return alert.firing and alert.key in self._desk.view().state.pending
+        return alert.firing and alert.key in pending
 
     def _records(self, found: Accepted, fresh: list[Alert], body: Body, now: float) -> list[Record]:
         written = []

@@ -121,6 +121,7 @@ async def fulfil(desk: Latest, request: Request, wish: Record) -> int:
     except NotWrittenError as error:
         place, cure = request.url.path[:200], "Try again; see / whether it was taken in after all"
         raise AnswerError(503, place, str(error), cure) from error
+    desk.note(entries)
     log.info(
         "%s by %s", wish.kind, wish.body.get("by"), extra={"incident": wish.body.get("incident")}
     )

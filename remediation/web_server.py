@@ -1,31 +1,27 @@
 """
-Runs the web part on a thread of its own: uvicorn, with an end to every kind of waiting.
+Runs the web part on a thread of its own: uvicorn, with what we want of it.
 
-uvicorn waits for ever for a request that does not come; whoever opens a connection and says nothing,
-or says it one byte at a time, is cut off here, and so is who comes when there are too many.
+No waiting of it lasts for ever (remediation.web_patience). Signals stay with the main thread.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import socket
 import threading
 
 import uvicorn
-from h11 import IDLE
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from exporters.config import Address
 from exporters.yaml_read import ConfigError
+from remediation.web_patience import protocol
 from remediation.web_tls import Tls
 
 log = logging.getLogger(__name__)
 
-HEAD_S = 5.0  # for the first line and the headers of a request, from when it could begin
+HEAD_S = 5.0  # for the head of a request; for the rest of one that is answered already
 IDLE_S = 75.0  # between requests: Prometheus comes every 15 to 60 s
-MAX_CONNECTIONS = 512
 MAX_HEAD_BYTES = 16 * 1024
 STOP_S = 5  # for answers that are being given
 START_S = 30.0
@@ -40,7 +36,7 @@ class WebServer:
         address: Where; port 0 takes a free one (`port` tells which).
         app: The ASGI application.
         tls: Certificates; None: plain HTTP.
-        head_s: How long the head of a request may take.
+        head_s: How long the head of a request may take, and the rest of one that is answered.
 
     Raises:
         ConfigError: The address cannot be had.
@@ -53,7 +49,7 @@ class WebServer:
         context = tls.context() if tls else None
         config = uvicorn.Config(
             app,
-            http=_protocol(tls, head_s),
+            http=protocol(tls, head_s),
             ws="none",
             loop="asyncio",
             lifespan="off",
@@ -115,42 +111,3 @@ def _listen(address: Address) -> socket.socket:
         cure = "Correct `listen`, or end who has the port"
         raise ConfigError(f"cannot listen on {address}: {error}. {cure}.") from error
     return listener
-
-
-def _protocol(tls: Tls | None, head_s: float) -> type[asyncio.Protocol]:
-    """Return uvicorn's protocol with the deadlines that it lacks."""
-
-    class Patient(H11Protocol):
-        _cut: asyncio.TimerHandle | None = None
-
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            certificate = transport.get_extra_info("peercert")
-            if len(self.connections) > MAX_CONNECTIONS or (tls and not tls.knows(certificate)):
-                transport.abort()
-                return
-            self._cut = self.loop.call_later(head_s, transport.abort)
-
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            waits_for_head = self.conn.their_state is IDLE
-            if not waits_for_head:
-                self._uncut()
-            elif self._cut is None and not self.transport.is_closing():
-                # The head of another request has begun on a kept connection.
-                self._cut = self.loop.call_later(head_s, self.transport.abort)
-
-        def timeout_keep_alive_handler(self) -> None:
-            # Closing would wait for a reader who does not read.
-            self.transport.abort()
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._uncut()
-            super().connection_lost(exc)
-
-        def _uncut(self) -> None:
-            if self._cut is not None:
-                self._cut.cancel()
-                self._cut = None
-
-    return Patient

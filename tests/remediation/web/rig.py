@@ -8,6 +8,7 @@ is the test's choice. Requests go over real sockets.
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import itertools
 import json
@@ -42,6 +43,12 @@ NOW = 1_760_000_000.0
 HOST = "127.0.0.1"
 
 
+@functools.cache
+def shipped_config() -> Config:
+    """Return the shipped configuration; it is frozen, so all may share it."""
+    return load_config(CONFIG)
+
+
 def healthy_world(config: Config, **others: Sight) -> World:
     """Return a world in which everything runs, but for *others* (`_` stands for `-`)."""
     running = Sight(
@@ -56,7 +63,7 @@ def healthy_world(config: Config, **others: Sight) -> World:
 class FakeDesk:
     """A desk: *journal* says what happens to records (commit, fail, hang)."""
 
-    config: Config = field(default_factory=lambda: load_config(CONFIG))
+    config: Config = field(default_factory=shipped_config)
     state: State = field(default_factory=State)
     world: World | None = None
     journal: str = "commit"

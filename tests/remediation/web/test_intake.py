@@ -18,7 +18,7 @@ from tests.remediation.web.rig import alert, message
 
 CASES = Path(__file__).with_name("messages")
 LIMITS = Limits()
-MIB = LIMITS.size_bytes
+MOST = LIMITS.size_bytes
 
 
 def told(found: Accepted | Refused) -> dict[str, Any]:
@@ -72,30 +72,30 @@ def test_thirty_two_levels_are_fine() -> None:
 
 
 HOSTILE = {
-    "brackets": b"[" * MIB,
-    "pairs": b"[" + b"[]," * (MIB // 3 - 2) + b"[]]",
-    "open objects": b'{"":' * (MIB // 4),
-    "quotes": b'"' * MIB,
-    "escaped quotes": b'"' + b'\\"' * (MIB // 2 - 1),
-    "escaped quotes outside": b'\\"' * (MIB // 2),
-    "backslashes": b'"' + b"\\" * (MIB - 1),
-    "one number": b"9" * MIB,
-    "numbers": b"[" + b"1," * (MIB // 2 - 2) + b"1]",
-    "exponent": b"[1e" + b"9" * (MIB - 5) + b"]",
-    "commas": b"[" + b"," * (MIB - 1),
-    "spaces": b" " * MIB,
-    "escapes": b'["' + b"\\ud800" * (MIB // 6 - 2) + b'"]',
-    "keys": b"{" + b",".join(b'"%x":0' % n for n in range(MIB // 12)) + b"}",
-    "alerts": json.dumps(message(*[0] * 300_000)).encode(),
-    "empty objects": json.dumps(message(*[{}] * 200_000)).encode(),
+    "brackets": b"[" * MOST,
+    "pairs": b"[" + b"[]," * (MOST // 3 - 2) + b"[]]",
+    "open objects": b'{"":' * (MOST // 4),
+    "quotes": b'"' * MOST,
+    "escaped quotes": b'"' + b'\\"' * (MOST // 2 - 1),
+    "escaped quotes outside": b'\\"' * (MOST // 2),
+    "backslashes": b'"' + b"\\" * (MOST - 1),
+    "one number": b"9" * MOST,
+    "numbers": b"[" + b"1," * (MOST // 2 - 2) + b"1]",
+    "exponent": b"[1e" + b"9" * (MOST - 5) + b"]",
+    "commas": b"[" + b"," * (MOST - 1),
+    "spaces": b" " * MOST,
+    "escapes": b'["' + b"\\ud800" * (MOST // 6 - 2) + b'"]',
+    "keys": b"{" + b",".join(b'"%x":0' % n for n in range(MOST // 12)) + b"}",
+    "alerts": json.dumps(message(*[0] * 600_000)).encode(),
+    "empty objects": json.dumps(message(*[{}] * 400_000)).encode(),
 }
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_bytes_take_linear_time(name: str) -> None:
-    """A megabyte made to be slow is refused in a time that any quadratic reading would exceed a hundredfold."""
+    """Two megabytes made to be slow is refused in a time that any quadratic reading would exceed a hundredfold."""
     body = HOSTILE[name]
-    assert len(body) <= MIB
+    assert len(body) <= MOST
     # Not the wall: other processes of a busy machine are not ours.
     before = time.thread_time()
     found = read_message(body, LIMITS)
