@@ -78,7 +78,7 @@ def scrape_config(catalog: Catalog) -> dict[str, Any]:
         "job_name": JOB,
         "docker_sd_configs": [
             {
-                "host": f"tcp://{_proxy(catalog)}",
+                "host": f"tcp://{proxy(catalog)}",
                 "refresh_interval": "5s",
                 # The daemon filters, because Promtail's Docker target cannot (pipeline.py).
                 "filters": [{"name": "label", "values": [project]}],
@@ -89,7 +89,7 @@ def scrape_config(catalog: Catalog) -> dict[str, Any]:
     }
 
 
-def _proxy(catalog: Catalog) -> str:
+def proxy(catalog: Catalog) -> str:
     """Return the address of the proxy that Promtail depends on; else of the first one there is."""
     proxies = {service.name: service for service in catalog.of_kind(PROXY_KIND)}
     needed = [d.service for agent in catalog.of_kind(KIND) for d in agent.depends_on]
