@@ -30,8 +30,9 @@ from generator.toolbox import find, install_hint
 HOST = "127.0.0.1"
 # Not resolved: redis-server is a link to a program that asks by which name it was called.
 TOOLS = Path(__file__).resolve().parents[2] / ".tools" / "bin"
-START_SECONDS = 90  # RabbitMQ takes 15 s on an idle machine; two cores are shared
-STOP_SECONDS = 15
+START_SECONDS = 240  # RabbitMQ takes 15 s on an idle machine; two cores are shared
+UNTIL_SECONDS = 180  # a condition comes true in seconds; others may use all cores for a while
+STOP_SECONDS = 30
 LOG_TAIL = 2000
 
 
@@ -163,12 +164,19 @@ def _wait_until_ready(
             pytest.fail(f"{server.name} is not ready after {START_SECONDS} s:\n{_tail(server)}")
 
 
-def until(condition: Callable[[], bool], what: str, *, seconds: float = 60) -> None:
-    """Wait until *condition* holds; fail the test saying *what* was waited for."""
+def until(
+    condition: Callable[[], bool],
+    what: str,
+    *,
+    seconds: float = UNTIL_SECONDS,
+    instead: Callable[[], str] | None = None,
+) -> None:
+    """Wait until *condition* holds; fail the test with *what* was waited for and what is there *instead*."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            pytest.fail(f"waited {seconds:.0f} s in vain: {what}")
+            found = f"; there is {instead()}" if instead else ""
+            pytest.fail(f"waited {seconds:.0f} s in vain: {what}{found}")
         time.sleep(0.1)
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import re
+import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -97,11 +99,21 @@ class Stack:
 
     def settle(self) -> None:
         """Wait until every target was scraped a few times, and every rule evaluated on that."""
-        asked = sum(len(job.targets) for job in self.rendered.jobs)
-        often = "count(count_over_time(up[5m]) >= 5)"
-        until(lambda: self.prometheus.values(often, "") == {"": asked}, "all targets are scraped")
+        start = time.time() - 300
+        until(lambda: self.scraped("", start, times=5) == self.targets, "all targets are scraped")
         since = datetime.now(UTC)
-        until(lambda: min(self._evaluations()) > since, "all rules are evaluated", seconds=90)
+        until(lambda: min(self._evaluations()) > since, "all rules are evaluated")
+
+    @property
+    def targets(self) -> int:
+        """How many targets the rendered jobs have."""
+        return sum(len(job.targets) for job in self.rendered.jobs)
+
+    def scraped(self, matchers: str, since: float, times: int = 3) -> int:
+        """Return how many targets with these *matchers* were scraped so many *times* since a time."""
+        window = f"[{math.ceil(time.time() - since)}s]"
+        often = f"count(count_over_time(up{matchers}{window}) >= {times})"
+        return int(sum(self.prometheus.values(often, "").values()))
 
     def _evaluations(self) -> list[datetime]:
         groups = self.prometheus.get("/api/v1/rules")["data"]["groups"]
