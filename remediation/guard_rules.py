@@ -151,12 +151,12 @@ def is_blind(sights: Mapping[str, Sight]) -> bool:
     Several are asked, none answers, and Docker runs all of them without a complaint: then the way from
     here is broken (a firewall, the loopback), and restarts would only do harm.
     """
+    # Only what Docker runs is asked (remediation.guard).
     asked = [sight for sight in sights.values() if sight.reply is not None and sight.seen]
     return len(asked) > 1 and all(
         sight.reply is not None
         and not sight.reply.status
         and sight.seen is not None
-        and sight.seen.container.state == "running"
         and sight.seen.container.health != "unhealthy"
         for sight in asked
     )
@@ -188,6 +188,6 @@ def decide(
 
 def pages(verdict: Verdict, memory: Memory, now: Moment, config: GuardConfig) -> bool:
     """Whether a human is to be called now: once for each time that something is down."""
-    if memory.paged or verdict.quiet or memory.down_at is None:
+    if memory.paged or memory.down_at is None:
         return False
     return verdict.word is Word.GIVEN_UP or now.steady - memory.down_at >= config.page_after_s

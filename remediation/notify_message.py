@@ -71,15 +71,17 @@ class Message:
         return (self.alert, self.service, self.tier, self.about)
 
 
-def webhook_body(message: Message, project: str, wall: float) -> Mapping[str, Any]:
-    """Return *message*, said at *wall* (Unix time), as Alertmanager sends one alert."""
+def webhook_body(
+    message: Message, project: str, wall: float, *, source: str = SOURCE
+) -> Mapping[str, Any]:
+    """Return *message*, said by *source* at *wall* (Unix time), as Alertmanager sends one alert."""
     status = "resolved" if message.resolved else "firing"
     labels = {
         "alertname": message.alert,
         "project": project,
         "service": message.service,
         "severity": message.severity.value,
-        "source": SOURCE,
+        "source": source,
         "tier": message.tier,
     }
     told = {"summary": _line(message.title, MAX_TITLE), "description": _description(message)}
@@ -98,10 +100,10 @@ def webhook_body(message: Message, project: str, wall: float) -> Mapping[str, An
     }
     return {
         "version": "4",
-        "groupKey": f"{SOURCE}/{project}/{message.alert}/{message.service}/{message.about}",
+        "groupKey": f"{source}/{project}/{message.alert}/{message.service}/{message.about}",
         "truncatedAlerts": 0,
         "status": status,
-        "receiver": SOURCE,
+        "receiver": source,
         "groupLabels": {"alertname": message.alert, "service": message.service},
         "commonLabels": labels,
         "commonAnnotations": told,

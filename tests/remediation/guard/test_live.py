@@ -166,7 +166,7 @@ def test_three_times_an_hour_and_then_a_human(
     )
     assert page["alerts"][0]["labels"] == {
         "alertname": "GuardGaveUp", "project": PROJECT, "service": "hopeless",
-        "severity": "critical", "source": "tierwatch-guard",
+        "severity": "critical", "source": "tierwatch-guard", "tier": "none",
     }  # fmt: skip
     assert "restarted 3 times already" in page["alerts"][0]["annotations"]["description"]
 
