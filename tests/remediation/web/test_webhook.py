@@ -166,6 +166,20 @@ def test_an_alert_that_waits_already_is_a_duplicate_after_our_restart(
     assert desk.kinds() == [records.RECEIVED]
 
 
+def test_what_was_decided_a_moment_ago_is_a_duplicate(web: Web, desk: FakeDesk) -> None:
+    """A repetition within the time for duplicates needs no entry, though nothing waits any more; its end does."""
+    delivery = message(alert(fingerprint="b" * 16))
+    web.alerts(delivery)
+    desk.state.pending.clear()
+    again = web.alerts(delivery)
+    ended = message(alert(fingerprint="b" * 16, status="resolved"))
+    told = [web.alerts(ended).json for _ in range(2)]
+
+    assert again.json == NOTHING | {"duplicate": 1}
+    assert told == [NOTHING | {"accepted": 1}, NOTHING | {"duplicate": 1}]
+    assert desk.kinds() == [records.RECEIVED] * 2
+
+
 def test_a_duplicate_is_news_again_after_a_while(desk: FakeDesk, tmp_path: Path) -> None:
     """When the time for duplicates is over and the alert was decided, its repetition is taken in anew."""
     delivery = message(alert(fingerprint="a" * 16))
