@@ -11,8 +11,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from anyio import to_thread
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -137,7 +137,7 @@ class _Probes:
         def render() -> tuple[bytes, str, bool]:
             return self._metrics.page().render(accept, encoding)
 
-        body, kind, packed = await to_thread.run_sync(render)
+        body, kind, packed = await run_in_threadpool(render)
         headers = {"Vary": "Accept, Accept-Encoding"}
         if packed:
             headers["Content-Encoding"] = "gzip"
@@ -161,7 +161,7 @@ class _Door:
         if not self._guard.in_time():
             error = AnswerError(429, path[:200], "too many requests", "Ask less often")
         # A bcrypt hash takes 70 ms; the others must not wait for that.
-        elif not await to_thread.run_sync(self._guard.admits, shown):
+        elif not await run_in_threadpool(self._guard.admits, shown):
             challenge = {"WWW-Authenticate": 'Basic realm="tierwatch"'}
             cure = "Show one of basic_auth_users"
             error = AnswerError(401, path[:200], "no user is logged in", cure, headers=challenge)

@@ -8,11 +8,12 @@ would come again for ever. Strangers get 401 or 403. What is decided about an al
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Container
 
-from anyio import CapacityLimiter, to_thread
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -55,7 +56,7 @@ class Webhook:
         self._desk, self._auth, self._metrics, self._bodies = desk, auth, metrics, bodies
         self._limits, self._at_once, self._commit_s, self._clock = limits, at_once, commit_s, clock
         self._running = 0
-        self._one_at_a_time = CapacityLimiter(1)  # a parsed message takes ten times its bytes
+        self._one_at_a_time = asyncio.Lock()  # a parsed message takes ten times its bytes
         self._seen = Seen(desk.view().config.ladder.deduplicate_s)
 
     async def deliver(self, request: Request) -> Response:
@@ -118,9 +119,8 @@ class Webhook:
             return Refused(f"larger than {self._limits.size_bytes} bytes", "too_large")
         if body.size <= INLINE_BYTES:
             return read_message(body.data, self._limits)
-        return await to_thread.run_sync(
-            read_message, body.data, self._limits, limiter=self._one_at_a_time
-        )
+        async with self._one_at_a_time:
+            return await run_in_threadpool(read_message, body.data, self._limits)
 
     def _known(self, alert: Alert, pending: Container[tuple[str, float]], now: float) -> bool:
         if self._seen.has((*alert.key, alert.firing), now):

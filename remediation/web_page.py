@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
-from anyio import to_thread
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -91,7 +91,7 @@ class StatusPage:
             now_wall=self.wall(),
             refreshes="still" not in request.query_params,
         )
-        return self._html(await to_thread.run_sync(self.pages.status, shown))
+        return self._html(await run_in_threadpool(self.pages.status, shown))
 
     async def ask_login(self, _: Request) -> Response:
         """Answer the form that asks for the token."""
@@ -173,7 +173,7 @@ class StatusPage:
         if self.tail is None:
             return (), "The journal is not shown here."
         try:
-            entries = await to_thread.run_sync(self.tail, TAIL_ENTRIES)
+            entries = await run_in_threadpool(self.tail, TAIL_ENTRIES)
         except Exception:
             # The page is needed most when something is broken.
             log.exception("the journal cannot be read for the page")
