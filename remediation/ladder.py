@@ -32,7 +32,7 @@ def next_step(here: Situation, incident: Incident) -> Step:
     """Return what comes next in *incident* at its present rung; its root has no unhealthy dependency."""
     if incident.rung == Rung.PAGE.value:
         return Step(climb=True)
-    waiting = _verifying(here, incident)
+    waiting = _under_way(here, incident) or _verifying(here, incident)
     if waiting is not None:
         return waiting
     for name in _cut_off(here, incident):
@@ -105,6 +105,14 @@ def _cut_off(here: Situation, incident: Incident) -> tuple[str, ...]:
         and name not in here.config.never_restart
         and not here.config.services[name].stateful
     )
+
+
+def _under_way(here: Situation, incident: Incident) -> Step | None:
+    """Return the wait for a restart of *incident* that has not ended: its container is down by our own doing."""
+    names = [each.service for each in here.state.intents.values() if each.incident == incident.id]
+    if not names:
+        return None
+    return Step(reason="verifying", detail=f"the restart of {', '.join(names)} is under way")
 
 
 def _verifying(here: Situation, incident: Incident) -> Step | None:

@@ -12,7 +12,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +156,6 @@ class Story:
     ground: Ground
     remediator: Remediator
     since: float
-    humans: set[str] = field(default_factory=set)  # services that a human restarted with `restart`
 
     @property
     def restarted(self) -> list[str]:
@@ -173,6 +172,11 @@ class Story:
             lambda: self.remediator.closed() == [*how], f"incidents end {how}", seconds=seconds
         )
 
+    def watch(self, seconds: float) -> None:
+        """Wait until the remediator has looked at the world again, so many *seconds* from now or later."""
+        moment = time.time() + seconds
+        self.until(lambda: self.remediator.reconciled() > moment, "it looks at the world again")
+
     def told(self) -> str:
         """Return what is known, for a failed test."""
         last = [
@@ -187,7 +191,11 @@ class Story:
         )
 
     def judge(self, **more: Any) -> None:
-        """Check every promise against the engine's events; see `judge`."""
+        """Check every promise against the engine's events, once all accepted alerts are answered; see `judge`."""
+        self.until(
+            lambda: judge.undecided(self.remediator.entries(), more.get("pending", ())) == [],
+            "all accepted alerts are decided", seconds=30,
+        )  # fmt: skip
         judge.judge(
             self.ground.truth.restarts(self.since), self.remediator.entries(),
             self.remediator.config, self.ground.voice.samples, **more,
@@ -222,7 +230,7 @@ def proxy_binary(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def paused_process(pid: int) -> Iterator[None]:
+def stopped_process(pid: int) -> Iterator[None]:
     """SIGSTOP the process *pid* while the block runs."""
     os.kill(pid, signal.SIGSTOP)
     try:

@@ -205,9 +205,9 @@ def test_a_healed_dependency_ends_the_wait() -> None:
 
 def test_an_intent_of_unknown_outcome_blocks_others() -> None:
     """While a restart is under way no other begins."""
-    known = after_restart("worker", at=NOW - 3000)
+    known = after_restart("worker", incident="w1", at=NOW - 3000)
     known.apply(entry(records.Record(records.INTENDED, {
-        "action": "b", "incident": "i1", "service": "worker", "tier": "app", "rung": "service",
+        "action": "b", "incident": "w1", "service": "worker", "tier": "app", "rung": "service",
         "container": "shop-worker", "id": "c0", "started_wall": 1.0,
     }), NOW - 2000))  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""One signal alone restarts nothing: not for the sake of another root, not while a dependency is silent."""
+"""One signal alone restarts nothing, and what is down by our own doing is no news."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from remediation import records
 from remediation.model import Sight
-from tests.remediation.policy.test_decide import after_restart
+from tests.remediation.policy.test_decide import after_restart, intended
 from tests.remediation.shop import (
     EXITED,
     NOW,
@@ -86,3 +86,13 @@ def test_a_healed_root_does_not_speak_for_silenced_dependants() -> None:
 
     assert [each[3] for each in short(found) if each[1] == "act"] == ["api"]
     assert config().graph.needed_by("cache") >= {"api", "worker"}
+
+
+@pytest.mark.parametrize("rung", ["service", "tier"])
+def test_a_restart_that_is_under_way_is_waited_for(rung: str) -> None:
+    """In the middle of our own restart the container has exited: no reason to climb, nor to give up."""
+    known = after_restart("api", rung=rung)
+    known.apply(entry(intended("a9", "i1", "api", rung), NOW - 3))
+    found = plan(world(alert("api"), sights={"api": EXITED}), known)
+
+    assert (found.records, short(found)) == ((), [("api", "defer", "verifying", "")])
