@@ -30,6 +30,10 @@ class Deadline:
         """Whether nothing is left."""
         return time.monotonic() >= self.at
 
+    def less(self, seconds: float) -> Deadline:
+        """Return an earlier one: by *seconds*, or by a fifth of what is left if that is less."""
+        return Deadline(self.at - min(seconds, self.remaining() / 5))
+
     def sooner(self, seconds: float) -> Deadline:
         """Return the earlier of this one and *seconds* from now."""
         return Deadline(min(self.at, time.monotonic() + seconds))

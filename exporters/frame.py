@@ -35,8 +35,6 @@ __all__ = ["Collector", "Deadline", "Exporter", "ScrapeError"]
 
 log = logging.getLogger(__name__)
 
-_MOST_OF_MARGIN = 1 / 5  # of the time there is
-
 
 @dataclass(slots=True)
 class _Record:
@@ -107,7 +105,7 @@ class Exporter:
 
     def collect(self, deadline: Deadline) -> list[Metric]:
         """Return all metrics of one scrape, by *deadline* and a little grace; never raises."""
-        theirs = Deadline(deadline.at - min(MARGIN_S, deadline.remaining() * _MOST_OF_MARGIN))
+        theirs = deadline.less(MARGIN_S)
         runs = [(worker.collector.name, worker.start(theirs)) for worker in self._workers]
         metrics: dict[str, Metric] = {}
         for name, run in runs:

@@ -22,7 +22,7 @@ from exporters.ollama_parse import BodyError, parse_ps, parse_tags, parse_versio
 
 log = logging.getLogger(__name__)
 
-MARGIN_S = 0.1  # what answers get less than the scrape, so that their failure can still be told
+MARGIN_S = 0.05  # what answers get less than the scrape, so that their failure can still be told
 HUNG = "hung"
 T = TypeVar("T")
 
@@ -174,9 +174,9 @@ class Rounds:
         with self._lock:
             if self._deadline is not deadline:
                 self._deadline = deadline
-                self._asks = self._start(Deadline(deadline.at - MARGIN_S))
+                self._asks = self._start(deadline.less(MARGIN_S))
             ask = self._asks[server, endpoint]
-        return ask.outcome(until or Deadline(deadline.at - MARGIN_S / 2))
+        return ask.outcome(until or deadline.less(MARGIN_S / 2))
 
     def _start(self, deadline: Deadline) -> dict[tuple[Server, str], Ask[object]]:
         return {

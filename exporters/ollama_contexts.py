@@ -37,7 +37,7 @@ class ContextsCollector:
     def collect(self, deadline: Deadline) -> Iterator[Metric]:
         """Yield ollama_model_max_context_tokens."""
         page = Page()
-        until = Deadline(deadline.at - MARGIN_S)
+        until = deadline.less(MARGIN_S)
         found = {s: self._rounds.outcome(s, "tags", deadline) for s in self._rounds.servers}
         lists = {s: cast("Tags", o.value) for s, o in found.items() if o.reason is None}
         asks = {server: self._ask(server, installed, until) for server, installed in lists.items()}

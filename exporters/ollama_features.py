@@ -69,7 +69,7 @@ class PortsCollector:
         early = self._rounds.outcome(server, "version", deadline, until=patience)
         if early.reason is None:
             return {}
-        until = Deadline(deadline.at - MARGIN_S)
+        until = deadline.less(MARGIN_S)
         ports = dict.fromkeys((server.port, *server.other_ports))
         return {
             port: self._asker.start(
@@ -82,7 +82,7 @@ class PortsCollector:
     def _answering(self, server: Server, others: dict[int, Ask[str]], deadline: Deadline) -> int:
         if self._rounds.outcome(server, "version", deadline).reason is None:
             return _port_of(server.url)  # only slower than our patience
-        until = Deadline(deadline.at - MARGIN_S / 2)
+        until = deadline.less(MARGIN_S / 2)
         return next((port for port, ask in others.items() if not ask.outcome(until).reason), 0)
 
 
@@ -107,7 +107,7 @@ class FeaturesCollector:
     def collect(self, deadline: Deadline) -> Iterator[Metric]:
         """Yield ollama_native_metrics_available and ollama_cloud_enabled."""
         page = Page()
-        until = Deadline(deadline.at - MARGIN_S)
+        until = deadline.less(MARGIN_S)
         now = time.monotonic()
         asks = {s: self._ask(s, until) for s in self._rounds.servers if self._due(s, now)}
         for server, (metrics, status) in asks.items():

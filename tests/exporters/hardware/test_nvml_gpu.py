@@ -1,4 +1,9 @@
-"""A real NVIDIA GPU: the same child, the real library. Skipped where there is none."""
+"""
+A real NVIDIA GPU: the same child, the real library. Skipped, and said so, where there is none.
+
+A GPU that the kernel's driver knows and the exporter does not see is a failure, no reason to skip;
+with TIERWATCH_REQUIRE_GPU so is a machine without one.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +28,26 @@ pytestmark = pytest.mark.gpu
 MAX_S_PER_GPU = 0.010  # issue 3: NVML collection under 10 ms per GPU
 
 
+KERNEL = Path("/proc/driver/nvidia/gpus")  # a folder for each GPU that the kernel's driver has
+START_S = 120  # without persistence mode the library wakes every GPU first
+
+
 @pytest.fixture
 def driver() -> Iterator[NvmlDriver]:
     """The driver of this machine; skips without a GPU."""
     found = NvmlDriver()
-    state = ask(found)
-    if not state.count:
+    try:
+        until(lambda: ask(found).reason != "starting", "the library has started", seconds=START_S)
+        state = ask(found)
+        if not state.count:
+            known = len(list(KERNEL.glob("*")))
+            must = known or os.environ.get("TIERWATCH_REQUIRE_GPU")
+            say = pytest.fail if must else pytest.skip
+            told = f"reason {state.reason}, NVML code {state.code}"
+            say(f"NOT TESTED: no NVIDIA GPU here ({told}; the kernel knows {known})")
+        yield found
+    finally:
         found.close()
-        pytest.skip(f"no NVIDIA GPU here (reason {state.reason}, NVML code {state.code})")
-    yield found
-    found.close()
 
 
 def test_a_real_gpu_is_whole(driver: NvmlDriver, tmp_path: Path) -> None:
@@ -43,7 +58,7 @@ def test_a_real_gpu_is_whole(driver: NvmlDriver, tmp_path: Path) -> None:
     gpus = values(metrics, "hw_gpu_up")
     assert {1.0} == set(gpus.values())
     total = values(metrics, "hw_gpu_memory_total_bytes")
-    assert total.keys() == gpus.keys()
+    assert total.keys() <= gpus.keys()  # GPUs that share the host's memory have none of their own
     for name in ("used", "free", "reserved"):
         part = values(metrics, f"hw_gpu_memory_{name}_bytes")
         assert all(0 <= value <= total[gpu] for gpu, value in part.items())
@@ -92,8 +107,8 @@ def test_nvidia_smi_says_the_same(driver: NvmlDriver) -> None:
             ["nvidia-smi", "--query-gpu=uuid,name,driver_version", "--format=csv,noheader"],
             capture_output=True, check=True, text=True, timeout=60,
         ).stdout  # fmt: skip
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("no nvidia-smi here")
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"NOT TESTED: nvidia-smi cannot be asked here ({error})")
     state = ask(driver)
     version = state.system["driver_version"]
     found = [f"{gpu['uuid']}, {gpu['name']}, {version}" for _, gpu in sorted(state.gpus.items())]

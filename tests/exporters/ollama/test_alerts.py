@@ -107,7 +107,11 @@ def firing(server: Server) -> Mapping[str, str]:
 
 
 def _wait_for(server: Server, *names: str) -> Mapping[str, str]:
-    until(lambda: set(firing(server)) == set(names), f"only {', '.join(names) or 'nothing'} fires")
+    until(
+        lambda: set(firing(server)) == set(names),
+        f"only {', '.join(names) or 'nothing'} fires",
+        instead=lambda: ", ".join(firing(server)) or "nothing",
+    )
     return firing(server)
 
 
