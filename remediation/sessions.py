@@ -24,10 +24,11 @@ MAX_SESSIONS = 64  # people who may act at once; arbitrary
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody who showed an operator's token; *name* is what they call themselves."""
+    """Somebody who showed an operator's token from *address*; *name* is what they call themselves."""
 
     id: str
     name: str
+    address: str
     token_digest: str
     ends_at: float
 
@@ -41,16 +42,18 @@ class Sessions:
         self._open: dict[str, Session] = {}
         self._lock = threading.Lock()
 
-    def open(self, name: str, token_digest: str) -> tuple[Session, str]:
+    def open(self, name: str, address: str, token_digest: str) -> tuple[Session, str]:
         """Return a new session and its cookie; the oldest ends when there are too many."""
-        session = Session(secrets.token_urlsafe(24), name, token_digest, self._clock() + LASTS_S)
+        session = Session(
+            secrets.token_urlsafe(24), name, address, token_digest, self._clock() + LASTS_S
+        )
         with self._lock:
             self._end_old()
             self._open[session.id] = session
         return session, f"{session.id}.{self._sign('cookie', session.id)}"
 
-    def find(self, cookie: str) -> Session | None:
-        """Return the session that *cookie* belongs to; None if there is none any more."""
+    def find(self, cookie: str, address: str) -> Session | None:
+        """Return the session that *cookie* belongs to; None if there is none any more, or it moved."""
         number, _, signature = cookie.partition(".")
         if not hmac.compare_digest(signature.encode(), self._sign("cookie", number).encode()):
             return None
@@ -59,7 +62,8 @@ class Sessions:
             if session is not None and session.ends_at <= self._clock():
                 del self._open[number]
                 return None
-            return session
+            # Browsers show a cookie to every port of a host: its other services, too, see it.
+            return session if session is not None and session.address == address else None
 
     def close(self, session: Session) -> None:
         """End *session*."""

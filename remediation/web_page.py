@@ -107,7 +107,7 @@ class StatusPage:
             log.warning("a login on the page was refused")
             problem = "That is not an operator token." if not digest else "Say your name."
             return self._html(self.pages.login(problem=problem, name=name), 401)
-        _, cookie = self.sessions.open(name, digest)
+        _, cookie = self.sessions.open(name, _address(request), digest)
         answer = RedirectResponse("/?said=in", 303)
         answer.set_cookie(
             COOKIE, cookie, max_age=int(LASTS_S), path="/", httponly=True, samesite="strict",
@@ -181,7 +181,7 @@ class StatusPage:
         return tell(entries, self.desk.view().state), "Nothing yet."
 
     def _session(self, request: Request) -> Session | None:
-        session = self.sessions.find(request.cookies.get(COOKIE, ""))
+        session = self.sessions.find(request.cookies.get(COOKIE, ""), _address(request))
         if session is not None and not self.auth.still_operator(session.token_digest):
             self.sessions.close(session)
             return None
@@ -225,3 +225,7 @@ class StatusPage:
 
     def _html(self, text: str, status: int = 200) -> Response:
         return HTMLResponse(text, status, headers={"Content-Security-Policy": self.pages.policy})
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""

@@ -7,6 +7,9 @@ import pytest
 from remediation.sessions import LASTS_S, MAX_SESSIONS, Sessions, foreign
 
 
+HERE = "192.0.2.1"
+
+
 class Clock:
     """A clock that stands until it is moved."""
 
@@ -21,19 +24,19 @@ def test_a_session_lasts_half_an_hour() -> None:
     """A cookie is good until its time is over, and no second longer."""
     clock = Clock()
     sessions = Sessions(clock)
-    session, cookie = sessions.open("ann", "digest")
+    session, cookie = sessions.open("ann", HERE, "digest")
     clock.now += LASTS_S - 1
 
-    assert sessions.find(cookie) == session
+    assert sessions.find(cookie, HERE) == session
     clock.now += 1
-    assert sessions.find(cookie) is None
+    assert sessions.find(cookie, HERE) is None
 
 
 def test_forged_cookies_open_nothing() -> None:
     """Another signature, another id, another process's cookie: none opens a session."""
     sessions, others = Sessions(), Sessions()
-    session, cookie = sessions.open("ann", "digest")
-    _, foreign_cookie = others.open("ann", "digest")
+    session, cookie = sessions.open("ann", HERE, "digest")
+    _, foreign_cookie = others.open("ann", HERE, "digest")
     number, _, signature = cookie.partition(".")
     forged = [
         "",
@@ -47,13 +50,22 @@ def test_forged_cookies_open_nothing() -> None:
     # The form token is shown in the page; it must not do as a signature.
     forged.append(f"{number}.{sessions.form_token(session)}")
 
-    assert [sessions.find(each) for each in [*forged, "ü.ü"]] == [None] * (len(forged) + 1)
+    assert [sessions.find(each, HERE) for each in [*forged, "ü.ü"]] == [None] * (len(forged) + 1)
+
+
+def test_a_cookie_is_of_use_only_where_it_was_given() -> None:
+    """Who has seen the cookie, as every other port of the host does, cannot use it from elsewhere; its owner still can."""
+    sessions = Sessions()
+    session, cookie = sessions.open("ann", HERE, "digest")
+
+    assert sessions.find(cookie, "192.0.2.2") is None
+    assert sessions.find(cookie, HERE) == session
 
 
 def test_form_tokens_belong_to_one_session() -> None:
     """A form of one session does not fit another."""
     sessions = Sessions()
-    one, two = (sessions.open(name, "digest")[0] for name in ("ann", "bob"))
+    one, two = (sessions.open(name, HERE, "digest")[0] for name in ("ann", "bob"))
 
     assert sessions.fits(one, sessions.form_token(one))
     assert not sessions.fits(two, sessions.form_token(one))
@@ -63,9 +75,11 @@ def test_form_tokens_belong_to_one_session() -> None:
 def test_sessions_are_bounded() -> None:
     """One session too many ends the oldest."""
     sessions = Sessions()
-    cookies = [sessions.open(str(n), "digest")[1] for n in range(MAX_SESSIONS + 1)]
+    cookies = [sessions.open(str(n), HERE, "digest")[1] for n in range(MAX_SESSIONS + 1)]
 
-    assert [sessions.find(cookie) is None for cookie in cookies] == [True] + [False] * MAX_SESSIONS
+    assert [sessions.find(cookie, HERE) is None for cookie in cookies] == [True] + [
+        False
+    ] * MAX_SESSIONS
 
 
 OURS = {"host": "box:9744", "origin": "http://box:9744"}
