@@ -116,6 +116,16 @@ def test_shared_token_is_no_operators(tmp_path: Path, caplog: pytest.LogCaptureF
     assert [record.levelname for record in caplog.records] == ["ERROR"]
 
 
+def test_a_token_that_alertmanager_gets_ends_its_sessions(tmp_path: Path) -> None:
+    """Who logged in with a token that is the webhook's, too, by now, is an operator no more."""
+    auth = write_tokens(tmp_path)
+    digest = auth.operator_digest(OPERATOR)
+    before = auth.still_operator(digest)
+    put(tmp_path / "webhook", OPERATOR)
+
+    assert (before, auth.still_operator(digest)) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("mode", "word"), [(0o600, ""), (0o440, ""), (0o644, "may read"), (0o620, "may write")]
 )

@@ -6,7 +6,6 @@ import pytest
 
 from remediation.sessions import LASTS_S, MAX_SESSIONS, Sessions, foreign
 
-
 HERE = "192.0.2.1"
 
 
