@@ -244,7 +244,8 @@ def _configured(
     """Return the running exporter *name* with *config*; JSON is YAML."""
     port = free_port()
     path = folder / f"{name}.yml"
-    path.write_text(json.dumps({"version": 1, "listen": f"{HOST}:{port}", **config}, indent=1))
+    own = {"version": 1, "exporter": name, "listen": f"{HOST}:{port}"}
+    path.write_text(json.dumps({**own, **config}, indent=1))
     return _exporter(stack, name, path, port, env)
 
 
