@@ -91,8 +91,8 @@ class FakeEngine:
     """
     The daemon. *faults* maps a path without version to what happens when it is asked for.
 
-    A fault is a word (hang, hang after, reset before, reset after, truncate, lie, delay), or a status
-    and a body, a third item `after` meaning that it was done before.
+    A fault is a word (hang, hang after, reset before, reset after, truncate, trickle, lie), or a
+    status and a body, a third item `after` meaning that it was done before.
     """
 
     url: str
@@ -174,6 +174,9 @@ class _Handler(BaseHTTPRequestHandler):
         if fault in ("hang", "reset before"):
             self.close_connection = True
             return
+        if fault == "trickle":
+            self._trickle()
+            return
         if isinstance(fault, tuple):
             if fault[2:] == ("after",):
                 self._effect(path)
@@ -190,6 +193,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._events(query)
         else:
             self._send(*self._page(method, path, query), truncate=fault == "truncate")
+
+    def _trickle(self) -> None:
+        """Answer so slowly that no wait for the next byte is ever long, until released."""
+        self.send_response(200)
+        self.send_header("Content-Length", "1000000")
+        self.end_headers()
+        while not self.fake.release.wait(0.05):
+            self.wfile.write(b" ")
+            self.wfile.flush()
+        self.close_connection = True
 
     def _effect(self, path: str) -> None:
         name = path.removeprefix("/containers/").removesuffix("/restart")

@@ -11,6 +11,7 @@ from remediation.drivers.docker import DockerDriver
 from remediation.drivers.restart import Patience
 from remediation.drivers.seen import ABSENT, UNKNOWN
 from remediation.model import Container, DriverError, Fence, Result, Sight
+from tests.live.servers import until
 from tests.remediation import shop
 from tests.remediation.drivers.fake import START, Box, FakeEngine, config_of, fake_engine, stamp
 
@@ -83,7 +84,9 @@ def test_one_container_that_hangs_costs_only_itself(fake: FakeEngine) -> None:
     """It is unknown, neither healthy nor evidence, while the others are told; later it is told again."""
     fake.faults["/containers/shop-api/json"] = "hang"
     driver = driver_of(fake)
+    began = time.monotonic()
     first = driver.look()
+    took_s = time.monotonic() - began
     fake.faults.clear()
     fake.release.set()
     sight = Sight(first["api"], probe=True)
@@ -91,6 +94,22 @@ def test_one_container_that_hangs_costs_only_itself(fake: FakeEngine) -> None:
     assert {name: plain(name) for name in shop.config().services} | {"api": UNKNOWN} == first
     assert (False, "", False) == (sight.healthy, sight.evidence, sight.exited)
     assert plain("api") == driver.look()["api"]
+    assert took_s < QUICK.look_s / 2
+
+
+def test_nobody_waits_twice_for_the_same_container(fake: FakeEngine) -> None:
+    """While an answer that never ends is being read, its container is not asked again: threads do not pile up."""
+    path = "/containers/shop-api/json"
+    fake.faults[path] = "trickle"
+    driver = driver_of(fake, patience=replace(QUICK, look_s=5, each_s=2.5))
+    found = [driver.look() for _ in range(3)]
+    asked = [each for each in fake.asked if each.endswith(path)]
+    fake.faults.clear()
+    fake.release.set()
+    until(lambda: driver.look()["api"] == plain("api"), "it is asked again")
+
+    assert ([UNKNOWN] * 3, 1) == ([each["api"] for each in found], len(asked))
+    assert all(each["db"] == plain("db") for each in found)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,10 @@ NEW_GROUPS = f"""\
 705 700 254:1 /var/lib/docker/containers/{OURS}/resolv.conf /etc/resolv.conf rw - ext4 /dev/vda1 rw
 706 700 254:1 /var/lib/docker/containers/{OURS}/hostname /etc/hostname rw - ext4 /dev/vda1 rw
 """
+LOGS_OF_OTHERS = f"""\
+{NEW_GROUPS}\
+710 700 254:1 /var/lib/docker/containers/{OTHER}/logs /logs ro - ext4 /dev/vda1 rw
+"""
 A_HOST = f"""\
 30 1 254:1 / / rw - ext4 /dev/vda1 rw
 99 30 0:50 / /var/lib/docker/containers/{OTHER}/mounts/shm rw - tmpfs shm rw
@@ -23,13 +27,14 @@ A_HOST = f"""\
     ("mountinfo", "cgroup", "host", "expected"),
     [
         (NEW_GROUPS, "0::/\n", "remediator", {OURS}),
+        (LOGS_OF_OTHERS, "0::/\n", "remediator", {OURS}),
         ("", f"12:pids:/docker/{OURS}\n1:name=systemd:/docker/{OURS}\n", "x", {OURS}),
         ("", f"0::/system.slice/docker-{OURS}.scope\n", "x", {OURS}),
         ("", "", OURS[:12], {OURS[:12]}),
         (A_HOST, "0::/user.slice/session-1.scope\n", "server", set()),
         (None, None, "server", set()),
     ],
-    ids=["mounts", "old groups", "systemd", "host name", "a host", "no proc"],
+    ids=["mounts", "mounts of others", "old groups", "systemd", "host name", "a host", "no proc"],
 )
 def test_own_ids(
     tmp_path: Path, mountinfo: str | None, cgroup: str | None, host: str, expected: set[str]

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from remediation.drivers.api import Api
 from remediation.drivers.docker import DockerDriver
 from remediation.drivers.engine_start import host_start
 from remediation.drivers.restart import Patience
 from remediation.drivers.stops import Event
-from remediation.drivers.watch import read_event
+from remediation.drivers.watch import Watch, read_event
 from tests.live.servers import until
 from tests.remediation.drivers.fake import Box, FakeEngine, config_of
 
@@ -83,6 +84,23 @@ def test_what_happened_in_a_gap_is_caught_up(fake: FakeEngine) -> None:
         until(lambda: driver.look()["api"].stopped, "the stop in the gap is known")
 
 
+def test_a_proxy_that_refuses_events_is_never_taken_for_an_engine_that_left(
+    fake: FakeEngine,
+) -> None:
+    """As long as nothing was heard, nothing breaks off; it goes on trying."""
+    fake.faults["/events"] = (403, "Forbidden")
+    breaks: list[float] = []
+    watch = Watch(Api(fake.url, fake.url), "shop", lambda _: None, breaks.append)
+    with closing(watch):
+        watch.start()
+        until(lambda: sum("/events" in each for each in fake.asked) > 2, "it has tried thrice")
+        refused = watch.connected
+        fake.faults.clear()
+        until(lambda: watch.connected, "it listens once it may")
+
+    assert (False, []) == (refused, breaks)
+
+
 def test_a_broken_stream_alone_is_no_new_engine(fake: FakeEngine) -> None:
     """When containers go on with the starts that they had, only a proxy was away; stops are kept."""
     fake.boxes["shop-api"].host = {"RestartPolicy": {"Name": "no"}}
@@ -104,11 +122,14 @@ def test_an_engine_that_starts_anew_is_noticed_and_its_own_stops_are_nobodys(
     fake: FakeEngine,
 ) -> None:
     """It stops everything as it ends: that is no human's wish, and the time of its start is told."""
-    with listening(fake) as driver:
+    heard: queue.SimpleQueue[str] = queue.SimpleQueue()
+    with listening(fake, heard) as driver:
         before = driver.since_wall()
         driver.look()
         for name in fake.boxes:
             _stop(fake, name)
+        for _ in range(3 * len(fake.boxes)):
+            heard.get(timeout=30)
         fake.faults["/events"] = (503, "away")
         fake.cut()
         until(lambda: not driver.listening, "the break is noticed")
