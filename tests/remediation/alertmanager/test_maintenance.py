@@ -201,12 +201,13 @@ def test_silences_made_by_hand_are_left_alone(server: Server, command: Command) 
 
 
 def test_ending_ends_both(server: Server, remediator: Remediator, command: Command) -> None:
-    """--end ends silence and hold at once, and again it is fine: there is nothing left to end."""
+    """--end ends silence and hold at once, nothing is announced then, and to end it again is fine."""
     rig.post(server, rig.labels("ServiceDown", "redis"))
     command("redis", "--for", "30m")
     during = _alert(server, "redis").suppressed
     ended = command("redis", "--end")
     again = command("redis", "--end")
+    listed = command("--list").out
 
     assert (0, "redis: neither silenced nor held any more\n", "") == (
         ended.status,
@@ -214,6 +215,7 @@ def test_ending_ends_both(server: Server, remediator: Remediator, command: Comma
         ended.err,
     )
     assert ended == again
+    assert "redis" not in listed
     assert (True, False) == (during, _alert(server, "redis").suppressed)
     assert {} == remediator.holds
 
