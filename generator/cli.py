@@ -1,5 +1,5 @@
 """
-The `tierwatch` command: generate, verify, diff, explain, exporter, remediate.
+The `tierwatch` command: generate, verify, diff, explain, exporter, remediate, maintenance, guard.
 
 Exit 0 when all is well, 1 when something was found, 2 when the input or the call is wrong.
 Other rooms' subcommands are imported only when they are called.
@@ -77,6 +77,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_explain(commands)
     _add_exporter(commands)
     _add_remediate(commands)
+    _add_maintenance(commands)
+    _add_guard(commands)
     return parser
 
 
@@ -238,6 +240,44 @@ def _add_remediate(commands: argparse._SubParsersAction[argparse.ArgumentParser]
 
 def _remediate(options: argparse.Namespace) -> int:
     from remediation.cli_remediate import run
+
+    return run(options)
+
+
+def _add_maintenance(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from remediation.cli_maintenance import add_options
+
+    command = commands.add_parser(
+        "maintenance",
+        help="announce work on a service or tier: people are spared, nothing is restarted",
+        description="Silence the alerts of SERVICE or TIER in Alertmanager and hold the remediator, for a while; "
+        "or end that, or list what is announced. Exit 1 when one of the two does not do it.",
+    )
+    add_options(command)
+    command.set_defaults(run=_maintenance)
+
+
+def _maintenance(options: argparse.Namespace) -> int:
+    from remediation.cli_maintenance import run
+
+    return run(options)
+
+
+def _add_guard(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from remediation.cli_guard import add_options
+
+    command = commands.add_parser(
+        "guard",
+        help="look after Prometheus, Alertmanager, the remediator and its proxies, from a host timer",
+        description="Check once and restart what has failed, these containers only, at most three times an hour "
+        "each; then page. Exit 1 when something is down and was not restarted.",
+    )
+    add_options(command)
+    command.set_defaults(run=_guard)
+
+
+def _guard(options: argparse.Namespace) -> int:
+    from remediation.cli_guard import run
 
     return run(options)
 

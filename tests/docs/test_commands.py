@@ -9,9 +9,6 @@ from generator.cli import build_parser
 from tests.docs.markdown import ROOT, commands, pages, prose
 
 README = ROOT / "README.md"
-# Subcommands of the remediator (design 8) that runbooks name already; the README's status says that
-# they are still to come.
-PROMISED = frozenset({"guard", "maintenance"})
 _TARGET = re.compile(r"^([a-z][a-z-]*):(?!=)", re.MULTILINE)
 
 
@@ -26,19 +23,12 @@ def accepted(line: str) -> bool:
 
 
 def test_commands_exist() -> None:
-    """Every `tierwatch` command line of any page is one that the command understands, or promised."""
+    """Every `tierwatch` command line of any page is one that the command understands."""
     refused = {
         line for page in pages() for line in commands(page, "tierwatch") if not accepted(line)
     }
 
-    assert {line for line in refused if line.split()[1] not in PROMISED} == set()
-
-
-def test_promised_commands_are_still_to_come() -> None:
-    """Nothing on the list of promises exists already: then its calls can be checked like others."""
-    known = set(re.findall(r"^    (\w+)", build_parser().format_help(), re.MULTILINE))
-
-    assert known & PROMISED == set()
+    assert refused == set()
 
 
 def test_unknown_commands_are_seen() -> None:
