@@ -9,7 +9,6 @@ journal has committed: what it could not write it does not do. Restarts run on t
 
 from __future__ import annotations
 
-import copy
 import logging
 import queue
 import threading
@@ -33,6 +32,7 @@ from remediation.state import UNCONFIRMED, Incident, State
 log = logging.getLogger(__name__)
 
 FRESH_S = 5.0  # what was seen longer ago is no reason to act; a look takes well below a second
+AT_ONCE = 500  # records of one commit; that takes well below the journal's patience
 MAX_LOOKS = 3  # for something to be seen twice that is to be restarted; arbitrary
 FAILED_WAIT_S = 1.0  # after a round that broke
 SPENT_WORLD = World(alerts=None, services={}, docker_up=False)
@@ -268,11 +268,13 @@ class Engine:
         return self._decide(self._look())
 
     def _write(self, plan: Plan) -> None:
-        self._append(plan.records)
-        for decision in plan.decisions:
-            if self._is_news(decision):
-                self._append([records.decided(decision)])
-                self._parts.observer.decided(decision)
+        """Write what was decided, in few commits: after a flood there are thousands of decisions."""
+        news = [each for each in plan.decisions if self._is_news(each)]
+        found = [*plan.records, *map(records.decided, news)]
+        for start in range(0, len(found), AT_ONCE):
+            self._append(found[start : start + AT_ONCE])
+        for decision in news:
+            self._parts.observer.decided(decision)
 
     def _is_news(self, decision: Decision) -> bool:
         """Whether *decision* acts, answers an accepted alert, or differs from the last one about the same."""
@@ -347,7 +349,7 @@ class Engine:
     def _picture(self, world: World) -> View:
         now = self._parts.clock.now()
         if self._changed:
-            self._copy, self._changed = copy.deepcopy(self._state), False
+            self._copy, self._changed = self._state.copy(), False
         return View(
             config=self._config,
             state=self._copy,

@@ -16,7 +16,6 @@ from dataclasses import replace
 
 from remediation.desk import Desk, View
 from remediation.model import Entry, Record
-from remediation.state import State
 
 MAX_WISHES = 64  # between two rounds; arbitrary
 
@@ -43,7 +42,7 @@ class Latest:
             newer = tuple(self._wishes)
         if not newer:
             return view
-        state = State.from_json(view.state.to_json())
+        state = view.state.copy()
         for entry in newer:
             state.apply(entry)
         return replace(view, state=state)

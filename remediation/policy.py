@@ -8,7 +8,6 @@ Recovery is noticed in every state, also while nothing may be done.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TypeVarTuple
@@ -93,7 +92,7 @@ class _Thinking:
     def _note(self, *found: Record) -> None:
         now = self._here.now
         if found and not self._own:
-            self._here, self._own = replace(self._here, state=copy.deepcopy(self._state)), True
+            self._here, self._own = replace(self._here, state=self._state.copy()), True
         for record in found:
             self._records.append(record)
             self._state.apply(Entry(0, now.steady, now.wall, record.kind, record.body, ""))

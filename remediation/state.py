@@ -9,7 +9,7 @@ their times.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from remediation import records
@@ -169,6 +169,23 @@ class State:
             if incident.tries and not incident.gave_up:
                 found[incident.root] = incident.tier
         return found
+
+    def copy(self) -> State:
+        """
+        Return a state that changes of this one do not touch, nor the other way round.
+
+        What is never changed in place is shared: after a flood there are tens of thousands of alerts.
+        """
+        made = replace(self)
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if isinstance(value, dict | list):
+                setattr(made, name, value.copy())
+        made.incidents = {
+            name: replace(each, tried=each.tried.copy()) for name, each in self.incidents.items()
+        }
+        made.frozen = replace(self.frozen) if self.frozen else None
+        return made
 
     def to_json(self) -> dict[str, object]:
         """Return the state as JSON; `from_json` makes the same state of it."""

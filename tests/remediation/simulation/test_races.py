@@ -125,3 +125,20 @@ def test_what_stays_ill_is_restarted_after_all() -> None:
     sim.advance(600)
 
     assert restarts_of(sim) == ["mail"]
+
+
+def test_a_flood_is_answered_in_few_commits() -> None:
+    """Thousands of accepted alerts are decided without a commit for each: others wait behind them."""
+    sim = Sim(shop.config())
+    sim.advance(10)
+    assert sim.engine is not None
+    flood = [
+        replace(shop.alert("api"), fingerprint=f"{number:016x}", starts_wall=sim.now - number)
+        for number in range(3000)
+    ]
+    sim.engine.accept(records.received(flood, source="flood")).result()
+    before = sim.commits
+    sim.advance(10)
+
+    assert sim.view().state.pending == {}
+    assert sim.commits - before <= 10
