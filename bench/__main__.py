@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from bench.measure import Cost, middle, run
+from bench.measure import Cost, environment, middle, run
 from generator import toolbox
 from generator.errors import ObsError
 from generator.verify import shares
@@ -98,7 +98,9 @@ def _generate(catalog: Path, out: Path) -> Cost:
 def _made(catalog: Path, out: Path) -> dict[str, Any]:
     """Return what `generate --format json` says; the run also warms what Python caches."""
     command = [*_command(catalog, out), "--format", "json"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False
+    )
     if done.returncode not in _FINE:
         raise ObsError(done.stderr or done.stdout)
     found: dict[str, Any] = json.loads(done.stdout)
@@ -107,7 +109,9 @@ def _made(catalog: Path, out: Path) -> dict[str, Any]:
 
 def _rooms(catalog: Path, out: Path) -> dict[str, float]:
     command = [sys.executable, "-m", "bench.rooms", str(catalog), str(out)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=True
+    )
     found: dict[str, float] = json.loads(done.stdout)
     return found
 
@@ -152,7 +156,7 @@ def written(figures: dict[str, Any]) -> Iterator[str]:
     yield f"{'':<34}{'CPU':>9}{'wall':>9}{'memory':>10}   bar"
     yield _line("yardstick: a loop of 5 million", figures["yardstick"], "")
     yield _line("platform, nothing changes", figures["platform"], "1 s")
-    yield _line("platform, into an empty folder", figures["platform_into_an_empty_folder"], "")
+    yield _line("platform, into an empty folder", figures["platform_into_an_empty_folder"], "1 s")
     bars = ("", "20 s, 600 MB")
     for (size, cost), bar in zip(figures["large"].items(), bars, strict=True):
         yield _line(f"{int(size):,} services", cost, bar)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from generator import toolbox
 from generator.errors import ToolError
 
 
@@ -30,12 +31,23 @@ class Cost:
         }
 
 
+def environment() -> dict[str, str]:
+    """Return our environment as a user has it: Python keeps what it compiled, judges run as usual."""
+    kept = toolbox.environment()
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    return kept
+
+
 def run(command: Sequence[str], *, folder: Path, fine: tuple[int, ...] = (0,)) -> Cost:
     """Return what *command* cost. Raises ToolError when it exits otherwise than *fine*."""
     started = time.perf_counter()
     # The sum over children would hide how big one of them got: wait4 tells of this process alone.
     process = subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     assert process.stdout is not None  # noqa: S101 - it was asked for
     said = process.stdout.read()

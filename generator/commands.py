@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from generator import console
+from generator.aside import forked
 from generator.catalog import load_catalog
 from generator.errors import Finding
 from generator.proofs import PROOFS, prove
@@ -113,7 +114,7 @@ def _rendered(catalog: Path) -> tuple[Rendered, Sequence[Finding]]:
     console.progress(f"reading {catalog} ...")
     loaded = load_catalog(catalog)
     console.progress(f"rendering {len(loaded.services)} services ...")
-    rendered = render(loaded)
+    rendered = render(loaded, forked)
     console.progress("proving ...")
     return rendered, prove(rendered)
 

@@ -81,13 +81,16 @@ def metrics(expr: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=4096)
-def lookback(expr: str, *, bridges: bool = True) -> timedelta:
+def lookback(
+    expr: str, *, bridges: bool = True, besides: frozenset[str] = frozenset()
+) -> timedelta:
     """
     Return how far back the oldest sample may lie that *expr* uses (ranges, offsets, subqueries).
 
     Without *bridges*, windows of `last_over_time` do not count: they only bridge missed scrapes.
+    Windows over the metrics *besides* do not count either.
     """
-    return _lookback(parse(expr), bridges=bridges)
+    return _lookback(parse(expr), bridges=bridges, besides=besides)
 
 
 def has_subquery(expr: str) -> bool:
@@ -179,8 +182,10 @@ def _operator(op: Any) -> str:
     return names[str(op).rsplit(".", 1)[-1]]
 
 
-def _lookback(node: Any, *, bridges: bool) -> timedelta:
+def _lookback(node: Any, *, bridges: bool, besides: frozenset[str]) -> timedelta:
     own: timedelta = ZERO
+    if isinstance(node, parser.MatrixSelector) and node.vector_selector.name in besides:
+        return ZERO
     if isinstance(node, parser.VectorSelector):
         return max(node.offset or ZERO, ZERO)
     if isinstance(node, parser.MatrixSelector):
@@ -190,8 +195,9 @@ def _lookback(node: Any, *, bridges: bool) -> timedelta:
     elif isinstance(node, parser.Call) and node.func.name in _BRIDGES and not bridges:
         inner = node.args[0]
         if isinstance(inner, parser.MatrixSelector):
-            return _lookback(inner.vector_selector, bridges=bridges)
-    return own + max((_lookback(child, bridges=bridges) for child in _children(node)), default=ZERO)
+            return _lookback(inner.vector_selector, bridges=bridges, besides=besides)
+    below = (_lookback(child, bridges=bridges, besides=besides) for child in _children(node))
+    return own + max(below, default=ZERO)
 
 
 def _labels(node: Any, of: LabelsOf) -> frozenset[str] | None:

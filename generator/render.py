@@ -21,6 +21,7 @@ from dashboards.available import filled_in
 from dashboards.board import Board
 from generator import compose, contracts, rules, ruletests
 from generator.artifacts import Artifact
+from generator.aside import Aside, here
 from generator.errors import RenderError
 from generator.model import Catalog, Service
 from generator.scrape import modules, prometheus
@@ -63,14 +64,15 @@ class Rendered:
         return {artifact.path: artifact.text for artifact in self.artifacts}
 
 
-def render(catalog: Catalog) -> Rendered:
+def render(catalog: Catalog, aside: Aside[tuple[Artifact, ...]] = here) -> Rendered:
     """
-    Return everything that follows from *catalog*.
+    Return everything that follows from *catalog*; *aside* may do a part of it meanwhile.
 
     Raises RenderError when two rooms claim one path or an artifact is empty: bugs of ours.
     """
     universe = Universe(catalog)
     packs, left_out = universe.trim(alert_packs.active(catalog))
+    tests = aside(lambda: ruletests.render(packs, catalog))
     routed = routing_table.routed(_with_subjects(packs, universe), catalog)
     routed += _routed_log_rules(catalog)
     boards = board_files.boards(catalog, lambda expr: universe.alive(filled_in(expr)))
@@ -80,12 +82,12 @@ def render(catalog: Catalog) -> Rendered:
         *modules.render(catalog),
         *compose.render(catalog),
         *rules.render(packs, catalog),
-        *ruletests.render(packs, catalog),
         *routing.render(catalog, routed, alertmanager),
         *board_files.render(catalog, boards),
         *server.render(catalog),
         *agent.render(catalog),
         *contracts.render(catalog),
+        *tests(),
     )
     _refuse_clashes(found)
     return Rendered(

@@ -13,6 +13,8 @@ from generator import promql
 _AS_WRITTEN = timedelta(
     seconds=30
 )  # the kit's default; an alert that says otherwise is taken at its word
+# A guard by another alert has a window in which that alert fired; in an alert's own test none does.
+_NOT_PLAYED = frozenset({"ALERTS"})
 _SHORT = 40  # steps; what takes fewer is not worth a test file of its own
 _LONG = 130  # steps; what takes more is worth one more file
 _COARSER = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 10))
@@ -71,8 +73,8 @@ def timeline(alert: Alert) -> Timeline:
     step = alert.step
     settle = alert.settle
     if settle is None:
-        settle = promql.lookback(alert.condition, bridges=False)
-    lookback = max(promql.lookback(alert.condition), settle)
+        settle = promql.lookback(alert.condition, bridges=False, besides=_NOT_PLAYED)
+    lookback = max(promql.lookback(alert.condition, besides=_NOT_PLAYED), settle)
     steps = [ceil(value / step) for value in (settle, lookback, alert.hold, alert.keep)]
     settle_n, lookback_n, hold_n, keep_n = steps
     start = max(settle_n, lookback_n) + 4
