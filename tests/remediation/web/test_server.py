@@ -191,7 +191,7 @@ def test_connections_are_bounded(
 ) -> None:
     """One connection too many is closed at once; when another ends there is room again."""
     monkeypatch.setattr("remediation.web_patience.MAX_CONNECTIONS", 2)
-    with serving(desk, tmp_path, head_s=60.0) as web:
+    with serving(desk, tmp_path, head_s=600.0) as web:
         with connected(web), connected(web), connected(web) as third:
             assert closed(third) == b""
 
