@@ -88,12 +88,12 @@ def test_any_text_is_data_or_a_finding_with_a_place(text: str) -> None:
 
 def test_deep_nesting_is_refused_at_its_first_step_too_far() -> None:
     """A tower of a million brackets costs no more than the 33rd of them."""
-    started = time.perf_counter()
+    started = time.process_time()  # ours alone, however busy the machine is
     with pytest.raises(CatalogError) as caught:
         parse_yaml("[" * 1_000_000, "f")
 
     assert [Place("f", 1, MAX_DEPTH + 1)] == [f.place for f in caught.value.findings]
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
 
 
 def test_alias_bomb_is_never_expanded() -> None:

@@ -56,7 +56,7 @@ class Server:
 
     def get(self, path: str = "/metrics") -> str:
         """Return the body at *path*; raises HTTPError on a status that is not 2xx."""
-        with urllib.request.urlopen(f"{self.url}{path}", timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=120) as answer:  # noqa: S310
             return str(answer.read().decode())
 
     def answers(self, path: str = "/metrics") -> bool:

@@ -40,7 +40,7 @@ def test_a_server_ends_with_its_block_and_so_do_its_children(tmp_path: Path) -> 
         during = (listens(port), _alive(child))
 
     assert (during, listens(port)) == ((True, True), False)
-    until(lambda: not _alive(child), "the child is gone", seconds=10)
+    until(lambda: not _alive(child), "the child is gone")
 
 
 def test_a_server_that_dies_early_fails_with_its_own_words(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ from loki import server
 TOOLS = Path(__file__).parents[2] / ".tools" / "bin"
 CATALOG = Path(__file__).parents[1] / "promtail" / "catalog"
 
+PATIENCE_S = 240  # for what takes seconds on an idle machine
+
 # (labels, [(nanoseconds, line), ...])
 Stream = tuple[Mapping[str, str], Sequence[tuple[int, str]]]
 
@@ -38,7 +40,7 @@ class Loki:
     def get(self, path: str, **query: str) -> Any:
         """Return the JSON or YAML that *path* answers with."""
         suffix = f"?{urllib.parse.urlencode(query)}" if query else ""
-        with urllib.request.urlopen(f"{self.url}{path}{suffix}", timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{self.url}{path}{suffix}", timeout=120) as answer:  # noqa: S310
             return yaml.safe_load(answer.read())
 
     def push(self, streams: Iterable[Stream]) -> None:
@@ -54,13 +56,13 @@ class Loki:
             data=json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=30):  # noqa: S310
+        with urllib.request.urlopen(request, timeout=120):  # noqa: S310
             pass
 
     def flush(self) -> None:
         """Make Loki write what it holds in memory to its store."""
         request = urllib.request.Request(f"{self.url}/flush", method="POST")  # noqa: S310
-        with urllib.request.urlopen(request, timeout=30):  # noqa: S310
+        with urllib.request.urlopen(request, timeout=120):  # noqa: S310
             pass
 
     def vector(self, expr: str, at: int) -> dict[tuple[tuple[str, str], ...], float]:
@@ -140,16 +142,22 @@ def loki(
             wait_until_it_takes_lines(running, process, loki_log)
             yield running
         finally:
-            process.terminate()
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            stop(process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End *process*, politely at first."""
+    process.terminate()
+    try:
+        process.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def wait_until_it_takes_lines(loki: Loki, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Return once a line has been taken; fail with the end of the log after 60 s."""
-    deadline = time.monotonic() + 60
+    """Return once a line has been taken; fail with the end of the log when it takes too long."""
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break

@@ -152,7 +152,7 @@ class Daemon(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(container.log)
         self.wfile.flush()
-        self.done.wait(60)
+        self.done.wait(1800)  # longer than any test, shorter than for ever
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Say nothing."""

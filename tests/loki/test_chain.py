@@ -19,7 +19,7 @@ from generator.model import Catalog
 from promtail.agent import config
 from tests.live.servers import until
 
-from .conftest import Loki, free_port, tool
+from .conftest import PATIENCE_S, Loki, free_port, stop, tool
 from .fake_docker import START, Daemon, pg
 
 pytestmark = pytest.mark.live
@@ -57,16 +57,15 @@ def promtail(
         try:
             yield wait_until_sent(f"http://127.0.0.1:{port}/metrics", folder / "promtail.log")
         finally:
-            process.terminate()
-            process.wait(timeout=10)
+            stop(process)
 
 
 EXPECTED_ENTRIES = 5
 
 
 def wait_until_sent(url: str, log: Path) -> str:
-    """Return *url* once Promtail has sent all entries; fail with its log after 40 s."""
-    deadline = time.monotonic() + 40
+    """Return *url* once Promtail has sent all entries; fail with its log when it takes too long."""
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         try:
             sent = total(metrics(url), "promtail_sent_entries_total")
@@ -80,7 +79,7 @@ def wait_until_sent(url: str, log: Path) -> str:
 
 def metrics(url: str) -> dict[str, float]:
     """Return the samples of a metrics page by series text."""
-    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
+    with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310
         lines = answer.read().decode().splitlines()
     pairs = (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))
     return {series: float(value) for series, value in pairs}

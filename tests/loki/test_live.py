@@ -229,7 +229,7 @@ def verify(artifact: Artifact, folder: Path) -> int:
     done = subprocess.run(
         [tool("loki"), "-config.file", str(path), "-verify-config"],
         capture_output=True,
-        timeout=30,
+        timeout=240,
         check=False,
     )
     return done.returncode
