@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from functools import cache
+from typing import Any
 
 from generator.errors import Finding
 from generator.kinds.build import build_kind
 from generator.kinds.words import GIVEN_VERDICTS, LOG_FORMATS, PACKS, SCHEMA_FILE
-from generator.schema_check import Check, compile_schema, suggest
+from generator.schema_check import Check, Problem, compile_schema, suggest
 from generator.software import VERDICT_AGENT, VERDICT_PROBE, Kind
 from generator.yaml_read import Document
 
@@ -35,27 +37,50 @@ def check_document(document: Document, stem: str, builtin: Mapping[str, Kind]) -
         stem: Name of the file without `.yml`; the kind must be called the same.
         builtin: Our own kinds, which may only be replaced on purpose.
     """
-    problems = _form()(document.data, ())
+    problems = list(_form()(document.data, ()))
     findings = [_at(document, one.path, one.sentence(0), one.cure) for one in problems]
-    return findings or list(_check_name(document, stem, builtin))
+    if _sound({"kind", "replaces"}, document, _broken(problems)) and "kind" in document.data:
+        findings += _check_name(document, stem, builtin)
+    return findings
 
 
-def check_references(document: Document, known: Mapping[str, Kind]) -> list[Finding]:
-    """Return what the kind in *document* mentions and nobody has, or says twice and differently."""
-    return [
-        *_check_exporter(document, known),
-        *_check_verdict(document),
-        *_check_words(document),
-        *_check_probes(document),
-        *_check_bodies(document),
-        *_check_templates(document),
-        *_check_dropped(document),
-    ]
+def check_references(
+    document: Document, known: Mapping[str, Kind], unread: Collection[str] = ()
+) -> list[Finding]:
+    """
+    Return what the kind in *document* mentions and nobody has, or says twice and differently.
+
+    Every question is asked whose keys are of the right form, so that a mistake in one key hides
+    none in another. Of kinds *unread*, whose files have mistakes of their own, nothing is said.
+    """
+    broken = _broken(_form()(document.data, ()))
+    found: list[Finding] = []
+    for keys, ask in _QUESTIONS:
+        if _sound(keys, document, broken):
+            found += ask(document)
+    if _sound({"metrics"}, document, broken):
+        found += _check_exporter(document, known, unread)
+    return found
+
+
+def _broken(problems: Iterable[Problem]) -> frozenset[object]:
+    """Return the keys of the file in which *problems* lie; those of the file itself have none."""
+    return frozenset(problem.path[0] for problem in problems if problem.path)
+
+
+def _sound(keys: AbstractSet[str], document: Document, broken: frozenset[object]) -> bool:
+    return isinstance(document.data, Mapping) and not keys & broken
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+    return schema
 
 
 @cache
 def _form() -> Check:
-    return compile_schema(json.loads(SCHEMA_FILE.read_text(encoding="utf-8")), "kind")
+    return compile_schema(_schema(), "kind")
 
 
 def _check_name(document: Document, stem: str, builtin: Mapping[str, Kind]) -> Iterator[Finding]:
@@ -77,14 +102,16 @@ def _check_name(document: Document, stem: str, builtin: Mapping[str, Kind]) -> I
         )  # fmt: skip
 
 
-def _check_exporter(document: Document, known: Mapping[str, Kind]) -> Iterator[Finding]:
+def _check_exporter(
+    document: Document, known: Mapping[str, Kind], unread: Collection[str]
+) -> Iterator[Finding]:
     metrics = document.data.get("metrics", {})
     exporter = metrics.get("exporter")
     keys = ("metrics", "exporter")
     if (exporter is None) == (metrics.get("from") == "exporter"):
         yield _at(document, keys, "`exporter` goes with `from: exporter`, and only with it",
                   "Name the exporter's kind, or say `from: native` without it.")  # fmt: skip
-    elif exporter is None:
+    elif exporter is None or exporter in unread:
         return
     elif exporter not in known:
         yield _at(
@@ -97,6 +124,8 @@ def _check_exporter(document: Document, known: Mapping[str, Kind]) -> Iterator[F
 
 def _check_verdict(document: Document) -> Iterator[Finding]:
     data = document.data
+    if "verdict" not in data and not data.keys() <= _schema()["$defs"]["kind"]["properties"].keys():
+        return  # an unknown key may be meant to be the verdict, or what the usual one needs
     verdict = data.get("verdict", "up")
     keys = ("verdict",) if "verdict" in data else ("kind",)
     metrics = data.get("metrics")
@@ -117,10 +146,13 @@ def _check_verdict(document: Document) -> Iterator[Finding]:
                   f"Say `prober: {prober}`.")  # fmt: skip
 
 
-def _check_words(document: Document) -> Iterator[Finding]:
+def _check_log(document: Document) -> Iterator[Finding]:
     log = document.data.get("log", "plain")
     if log not in LOG_FORMATS:
         yield _at(document, ("log",), f"unknown log format {log!r}", suggest(log, LOG_FORMATS))
+
+
+def _check_packs(document: Document) -> Iterator[Finding]:
     for index, pack in enumerate(document.data.get("packs", ())):
         if pack not in PACKS:
             yield _at(document, ("packs", index), f"unknown pack {pack!r}", suggest(pack, PACKS))
@@ -149,7 +181,9 @@ def _check_templates(document: Document) -> Iterator[Finding]:
 
 def _check_dropped(document: Document) -> Iterator[Finding]:
     """Yield what is declared and thrown away at the scrape: an alert on it would be dead."""
-    metrics = build_kind(document.data, document.place()).declares
+    # Only these keys: others may have mistakes of their own.
+    read = {key: document.data[key] for key in ("metrics", "declares") if key in document.data}
+    metrics = build_kind({"kind": "", "title": "", **read}, document.place()).declares
     for index, pattern in enumerate(document.data.get("metrics", {}).get("drop", ())):
         keys = ("metrics", "drop", index)
         fault = _pattern_fault(pattern)
@@ -185,3 +219,15 @@ def _pattern_fault(pattern: str) -> str:
 
 def _at(document: Document, keys: tuple[str | int, ...], fact: str, cure: str) -> Finding:
     return Finding(place=document.place(*keys), fact=fact, cure=cure, check=CHECK)
+
+
+# The keys of the file that a question reads, and the question.
+_QUESTIONS: tuple[tuple[frozenset[str], Callable[[Document], Iterable[Finding]]], ...] = (
+    (frozenset({"verdict", "metrics", "declares", "probes", "prober"}), _check_verdict),
+    (frozenset({"log"}), _check_log),
+    (frozenset({"packs"}), _check_packs),
+    (frozenset({"probes"}), _check_probes),
+    (frozenset({"probes"}), _check_bodies),
+    (frozenset({"metrics"}), _check_templates),
+    (frozenset({"metrics", "declares"}), _check_dropped),
+)

@@ -99,15 +99,16 @@ def _load_own(
         except CatalogError as error:
             findings.extend(error.findings)
             continue
+        documents[path.stem] = document
         wrong = check_document(document, path.stem, builtin)
         findings.extend(wrong)
         if not wrong:
-            documents[path.stem] = document
             own[path.stem] = build_kind(document.data, document.place())
     known = {**builtin, **own}
+    unread = {path.stem for path in folder.glob("*.yml")} - own.keys()
     for name, document in documents.items():
-        wrong = check_references(document, known)
+        wrong = check_references(document, known, unread)
+        findings.extend(wrong)
         if wrong:
-            findings.extend(wrong)
-            del own[name]
+            own.pop(name, None)
     return own, findings
