@@ -71,6 +71,12 @@ def test_every_declared_metric_and_no_other() -> None:
     assert exposed(page(busy())) == declared()
 
 
+@pytest.mark.parametrize("accept", [OPENMETRICS, "text/plain"])
+def test_no_series_says_when_a_counter_began(accept: str) -> None:
+    """The library's `_created` series, which nobody declared and nobody asks for, are on neither page."""
+    assert "_created" not in page(busy(), accept)
+
+
 def test_help_texts_are_the_declared_ones() -> None:
     """The help of each of our metrics is the kind's."""
     data = yaml.safe_load(KIND.read_text(encoding="utf-8"))["declares"]
