@@ -138,7 +138,7 @@ class _Loader:
         tiers = self._tiers(documents)
         files = {name: document for name, (_, document) in tiers.items()}
         origin = Origin(platform, self.services, files)
-        built = build_platform(platform.data, platform.place("platform"))
+        built = build_platform(platform)
         names = frozenset(name for name in self.services if NAME.fullmatch(name))
         broken = self._broken_kinds(kinds)
         builder = Builder(built, kinds, LOG_FORMATS, broken, names, self.all_read, origin)

@@ -11,10 +11,12 @@ from generator import catalog_defaults as defaults
 from generator.errors import Place
 from generator.model import HealthClass, Links, Notify, Owner, Platform, Retention, Size
 from generator.quantities import read_bytes, read_duration
+from generator.yaml_read import Document
 
 
-def build_platform(data: Mapping[str, Any], place: Place) -> Platform:
-    """Return the platform that *data* describes; the schema has accepted what is left of it."""
+def build_platform(document: Document) -> Platform:
+    """Return the platform that *document* describes; the schema has accepted what is left of it."""
+    data = document.data
     name = data.get("platform", "platform")
     network = data.get("network", {})
     models = data.get("models", {})
@@ -43,7 +45,18 @@ def build_platform(data: Mapping[str, Any], place: Place) -> Platform:
         remediation=MappingProxyType(data.get("remediation", {})),
         disabled_alerts=MappingProxyType(data.get("alerts", {}).get("disabled", {})),
         thresholds=MappingProxyType(data.get("alerts", {}).get("thresholds", {})),
-        place=place,
+        place=document.place("platform"),
+        wish_places=_wish_places(document),
+    )
+
+
+def _wish_places(document: Document) -> Mapping[tuple[str, str], Place]:
+    return MappingProxyType(
+        {
+            (key, name): document.place("alerts", key, name)
+            for key, wished in document.data.get("alerts", {}).items()
+            for name in wished
+        }
     )
 
 

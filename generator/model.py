@@ -214,6 +214,12 @@ class Platform:
     disabled_alerts: Mapping[str, str]
     thresholds: Mapping[str, float]  # alert name -> the threshold that replaces ours
     place: Place
+    # Where a wish about an alert stands, by its key (disabled, thresholds) and the alert's name.
+    wish_places: Mapping[tuple[str, str], Place] = field(default_factory=dict)
+
+    def place_of_wish(self, key: str, alert: str) -> Place:
+        """Return where *alert* is named under `alerts` and *key*; the platform's own place if nowhere."""
+        return self.wish_places.get((key, alert), self.place)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def check(rendered: Rendered) -> list[Finding]:
         *_unknown("thresholds", platform.thresholds, names, rendered),
         *(
             Finding(
-                platform.place,
+                platform.place_of_wish("thresholds", name),
                 f"alerts.thresholds names {name!r}, whose threshold cannot be set: no proof could follow",
                 "Disable it and write a rule of your own beside ours.",
                 "wishes",
@@ -42,7 +42,7 @@ def check(rendered: Rendered) -> list[Finding]:
         ),
         *(
             Finding(
-                platform.place,
+                platform.place_of_wish("thresholds", name),
                 f"alerts.thresholds sets {name!r} to {threshold:g}, but it is a share of 1",
                 "Write 0.9 for 90 %.",
                 "wishes",
@@ -67,4 +67,4 @@ def _unknown(
             near = get_close_matches(name, sorted(names), n=1)
             cure = f"Did you mean {near[0]!r}?" if near else "Remove it."
             fact = f"alerts.{key} names {name!r}, which is no alert"
-            yield Finding(rendered.catalog.platform.place, fact, cure, "wishes")
+            yield Finding(rendered.catalog.platform.place_of_wish(key, name), fact, cure, "wishes")

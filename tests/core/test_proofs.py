@@ -505,6 +505,24 @@ def test_proof_11_finds_a_switch_for_an_alert_that_is_not_there(shop: Rendered) 
     ]
 
 
+def test_wishes_are_found_at_their_lines(load: Callable[..., Catalog]) -> None:
+    """Each wrong wish about an alert is named where it stands in platform.yml."""
+    platform = (
+        "platform: toy\nalerts:\n  disabled:\n    ServiceDwon: noisy\n"
+        "  thresholds:\n    Watchdog: 2\n    HostMemoryLow: 90\n"
+    )
+    rendered = render(
+        load(platform=platform, f1_core="tier: core\nservices: {n: {kind: node-exporter}}\n")
+    )
+    found = [(f.place, f.fact.split(",")[0]) for f in prove(rendered) if f.check == "wishes"]
+
+    assert found == [
+        (Place("catalog/platform.yml", 4, 5), "alerts.disabled names 'ServiceDwon'"),
+        (Place("catalog/platform.yml", 6, 5), "alerts.thresholds names 'Watchdog'"),
+        (Place("catalog/platform.yml", 7, 5), "alerts.thresholds sets 'HostMemoryLow' to 90"),
+    ]
+
+
 def test_findings_come_once_and_in_order(shop: Rendered) -> None:
     """`prove` sorts by place, and a fault that two alerts share is said once each."""
     faults = (alert('up{job="b"}', name="ProbeSlow"), alert('up{job="a"}', name="ProbeSlow"))
