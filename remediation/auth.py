@@ -87,7 +87,8 @@ class Auth:
     def role_of(self, token: str) -> Role | None:
         """Return whose *token* it is; None for nobody's."""
         given = _digest(token)
-        webhook, operator = self._webhook.digests(), self._operator_digests()
+        webhook = self._webhook.digests()
+        operator = self._operator_digests(webhook)
         # All are compared, so that the time tells nothing.
         fits = [
             (role, hmac.compare_digest(given, digest))
@@ -102,17 +103,18 @@ class Auth:
 
     def still_operator(self, digest: str) -> bool:
         """Whether the token that *digest* names is still an operator's."""
-        return digest in {each.hex() for each in self._operator_digests()}
+        operator = self._operator_digests(self._webhook.digests())
+        return digest in {each.hex() for each in operator}
 
     def problems(self) -> dict[Role, str]:
         """Return why a role admits nobody; roles that admit somebody are not in it."""
         found = {each.role: each.problem() for each in (self._webhook, self._operator)}
         return {role: text for role, text in found.items() if text}
 
-    def _operator_digests(self) -> tuple[bytes, ...]:
+    def _operator_digests(self, webhook: Sequence[bytes]) -> tuple[bytes, ...]:
         """Return the operators' tokens, without those that Alertmanager has, too."""
-        webhook, operator = set(self._webhook.digests()), self._operator.digests()
-        shared = webhook & set(operator)
+        operator = self._operator.digests()
+        shared = set(webhook) & set(operator)
         if shared and not self._told_shared:
             log.error(
                 "a webhook token is an operator token, too: it is none of the latter. Make another one"
