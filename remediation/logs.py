@@ -52,3 +52,5 @@ def start_logging(level: str) -> None:
     root.setLevel({"warn": logging.WARNING}.get(level, level.upper()))
     # A line per connection and per start: ours say what matters.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    # It warns of every connection beyond ten that it does not keep; we keep none.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar, cast
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from urllib.request import Request, urlopen
 
 import yaml
@@ -107,10 +107,14 @@ class Names:
     def real(self, url: str) -> str:
         """Return *url* with every `name:port` in it replaced by the real address."""
         for name, place in self.places.items():
-            url = url.replace(f"//{name}/", f"//{place}/").replace(
-                f"%2F%2F{name}%2F", f"%2F%2F{place}%2F"
-            )
+            for before, after in ((f"//{name}/", f"//{place}/"), (_quoted(name), _quoted(place))):
+                url = url.replace(before, after)
         return url
+
+
+def _quoted(place: str) -> str:
+    """Return *place* as it stands in the parameter `target` of a probe."""
+    return quote(f"//{place}/", safe="")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -122,7 +126,10 @@ class _Handler(BaseHTTPRequestHandler):
         status, body, kind = 502, b"no such name", "text/plain"
         parts = urlsplit(self.path)
         if parts.netloc in self.names.places:
-            status, body, kind = _fetch(self.names.real(self.path), self.headers.get("Accept", ""))
+            status, body, kind = _fetch(
+                self.names.real(self.path),
+                {name: self.headers[name] for name in _PASSED if name in self.headers},
+            )
         with contextlib.suppress(ConnectionError):
             self.send_response(status)
             self.send_header("Content-Type", kind)
@@ -134,9 +141,13 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def _fetch(url: str, accept: str) -> tuple[int, bytes, str]:
+# The second tells the blackbox exporter when Prometheus gives up.
+_PASSED = ("Accept", "X-Prometheus-Scrape-Timeout-Seconds")
+
+
+def _fetch(url: str, headers: dict[str, str]) -> tuple[int, bytes, str]:
     try:
-        with urlopen(Request(url, headers={"Accept": accept}), timeout=15) as answer:  # noqa: S310
+        with urlopen(Request(url, headers=headers), timeout=15) as answer:  # noqa: S310
             return answer.status, answer.read(), answer.headers.get("Content-Type", "text/plain")
     except HTTPError as error:
         return error.code, error.read(), "text/plain"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from remediation.rfc3339 import format_time
 from tests.exporters.agents.engine import IMAGE
 from tests.live.servers import free_port, need
 from tests.remediation.alertmanager import rig as alerts
@@ -259,7 +260,7 @@ def _deliver(remediator: Remediator, service: str, fingerprint: str, starts: flo
     about = {**labels("mail"), "service": service}
     alert = {
         "status": "firing", "labels": about, "annotations": {}, "fingerprint": fingerprint,
-        "startsAt": alerts.format_time(starts), "endsAt": "0001-01-01T00:00:00Z",
+        "startsAt": format_time(starts), "endsAt": "0001-01-01T00:00:00Z",
     }  # fmt: skip
     body = {"version": "4", "groupKey": "x", "status": "firing", "alerts": [alert]}
     request = urllib.request.Request(f"{remediator.url}/v1/alerts", json.dumps(body).encode())  # noqa: S310

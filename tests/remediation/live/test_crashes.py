@@ -141,14 +141,20 @@ def test_a_full_disk_means_503_and_another_delivery(ground: Ground, tmp_path: Pa
         _fill(filler)
         ground.yard.put("mail", "hang")
         story.until(lambda: _unavailable(story.remediator) >= 2, "503, and again")
-        before = (story.restarted, story.remediator.entries("received"))
+        before = (story.restarted, _accepted_since(story))
         filler.unlink()
         story.until_closed("healed")
 
-        assert before == ([], [])
-        assert story.remediator.entries("received") != []
+        assert before == ([], 0)
+        assert _accepted_since(story) > 0
         assert story.restarted == ["mail"]
         story.judge(only=["mail"])
+
+
+def _accepted_since(story: Story) -> int:
+    """Return how many firings of this test were accepted."""
+    told = [alert for e in story.remediator.entries("received") for alert in e.body["alerts"]]
+    return sum(alert["firing"] and alert["starts_wall"] >= story.since for alert in told)
 
 
 def _fill(filler: Path) -> None:
@@ -173,18 +179,21 @@ def _unavailable(remediator: Remediator) -> float:
 @pytest.mark.parametrize("crash", [False, True])
 def test_an_answer_that_is_lost_is_read_off_the_engine(ground: Ground, crash: bool) -> None:
     """The engine restarts and the answer is lost (and we with it): found done, not asked again."""
-    with relaying(ground.yard.engine.url, cut="answer") as relay:
-        with ground.remediator(doors={"restart": relay.url}) as story:
-            ground.yard.put("mail", "hang")
-            if crash:
-                _kill_at(story.remediator, "intended")
-                story.remediator.start()
-            story.until_closed("healed")
+    with (
+        relaying(ground.yard.engine.url, cut="answer") as relay,
+        ground.remediator(doors={"restart": relay.url}) as story,
+    ):
+        ground.yard.put("mail", "hang")
+        if crash:
+            _kill_at(story.remediator, "intended")
+            story.remediator.start()
+        story.until_closed("healed")
 
-            assert len(relay.posts) == len(story.restarted) == 1
-            results = [e.body["result"] for e in story.remediator.entries("finished")]
-            assert results == ["succeeded"]
-            story.judge(only=["mail"])
+        assert len(relay.posts) == len(story.restarted) == 1
+        results = [e.body["result"] for e in story.remediator.entries("finished")]
+        # Killed between intent and request nothing had been asked for: found not done, then done.
+        assert results in ([["succeeded"], ["failed", "succeeded"]] if crash else [["succeeded"]])
+        story.judge(only=["mail"])
 
 
 def test_what_was_accepted_is_decided_after_a_crash(ground: Ground) -> None:
