@@ -134,7 +134,7 @@ def no_evidence(here: Situation, service: str) -> Obstacle | None:
         return None
     if here.sight(service).starting:
         return None  # the next guard knows better
-    stateful = here.config.services[service].stateful and here.sight(service).healthy
+    stateful = here.config.services[service].stateful and service not in here.unhealthy
     return _skip("healthy_stateful") if stateful else _defer("no_evidence")
 
 

@@ -17,6 +17,7 @@ from exporters.build import build_labels
 from exporters.page import Page
 from remediation import budget
 from remediation.desk import View
+from remediation.reasons import ESCALATIONS
 
 INTAKE_RESULTS = (
     "accepted", "duplicate", "ignored", "malformed", "too_large", "unauthorized", "unavailable",
@@ -60,6 +61,9 @@ class Metrics:
             "remediation_decisions_total", "Decisions: act, escalate, defer, skip, and why",
             ["outcome", "reason"], registry=self._registry,
         )  # fmt: skip
+        for reason in ESCALATIONS:
+            # An alert counts their increase: of a series that begins with 1 there is none.
+            self._decisions.labels("escalate", reason)
         self._actions = Counter(
             "remediation_actions_total", "Restarts done: succeeded, failed, unknown",
             ["outcome", "rung", "service", "tier"], registry=self._registry,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# Those that hand a problem to a human.
+ESCALATIONS = ("ladder_exhausted", "unknown_outcome", "stopped_dependency")
 REASONS = {
     # act
     "restart": "the alert is active, a second signal agrees, and every limit allows it",

@@ -48,7 +48,7 @@ wait
 _HEALTH = """\
 #!/bin/sh
 sick() {{ printf 'Status: 503 sick\\r\\nContent-Type: text/plain\\r\\n\\r\\n%s\\n' "$1"; exit 0; }}
-[ -e /state/hang ] && sleep 20
+[ -e /state/hang ] && sleep 60
 [ -e /state/ok ] || sick 'not ok'
 for port in {ports}; do
   /bin/sh /www/ask.sh $port && continue

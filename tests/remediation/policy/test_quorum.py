@@ -96,3 +96,10 @@ def test_a_restart_that_is_under_way_is_waited_for(rung: str) -> None:
     found = plan(world(alert("api"), sights={"api": EXITED}), known)
 
     assert (found.records, short(found)) == ((), [("api", "defer", "verifying", "")])
+
+
+def test_a_silent_one_that_keeps_data_is_not_called_healthy() -> None:
+    """While its probe has not answered nothing is done, and the alert is looked at again."""
+    found = plan(world(alert("cache"), sights={"cache": SILENT}))
+
+    assert short(found) == [("cache", "defer", "no_evidence", "")]

@@ -12,6 +12,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from remediation import records
 from remediation.metrics import INTAKE_RESULTS, Metrics
 from remediation.model import Container, Decision, Outcome, Restarted, Result
+from remediation.reasons import ESCALATIONS
 from tests.exporters.frame.lint import complaints
 from tests.live.servers import need
 from tests.remediation.web.night import night_desk
@@ -181,3 +182,14 @@ def test_promtool_finds_nothing(tmp_path: Path) -> None:
         )
 
     assert (found.returncode, found.stdout + found.stderr) == (0, "")
+
+
+def test_what_alerts_count_is_there_before_it_happens() -> None:
+    """The first problem that is handed to a human is an increase: its series begins with 0."""
+    page = Metrics().page().render("text/plain", "")[0].decode()
+    found = [line for line in page.splitlines() if line.startswith("remediation_decisions_total{")]
+
+    assert found == [
+        f'remediation_decisions_total{{outcome="escalate",reason="{reason}"}} 0.0'
+        for reason in ESCALATIONS
+    ]
