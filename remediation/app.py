@@ -119,6 +119,8 @@ class _Probes:
         problems = [self._journal_problem()]
         if not self._desk.alive():
             problems.append("the engine has stopped. See the log, restart the remediator")
+        if trouble := self._desk.trouble():
+            problems.append(f"nothing is healed: {trouble}. See the log")
         missing = self._auth.problems()
         problems.append(missing.get(Role.WEBHOOK, ""))
         found = [problem for problem in problems if problem]

@@ -52,3 +52,6 @@ class Desk(Protocol):
 
     def alive(self) -> bool:
         """Whether the engine's thread still works."""
+
+    def trouble(self) -> str:
+        """Return why nothing is healed although the engine lives; "" while its rounds end well."""

@@ -35,6 +35,8 @@ FRESH_S = 5.0  # what was seen longer ago is no reason to act; a look takes well
 AT_ONCE = 500  # records of one commit; that takes well below the journal's patience
 MAX_LOOKS = 3  # for something to be seen twice that is to be restarted; arbitrary
 BREATH_S = 1.0  # between two rounds at most, however long the last one took
+TROUBLE = 3  # rounds that break one after the other; a full disk for a moment is no news
+MAX_BROKEN = 300  # characters
 FAILED_WAIT_S = 1.0  # after a round that broke
 SPENT_WORLD = World(alerts=None, services={}, docker_up=False)
 
@@ -116,6 +118,9 @@ class Engine:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._reconciled_wall = 0.0
+        self._looked_at = 0.0
+        self._broken = ""  # why rounds break, and how many in a row
+        self._breaks = 0
         self._began_wall = parts.clock.now().wall
         self._blind: bool | None = None
         self._lock = threading.Lock()  # one round at a time, also for callers of `round`
@@ -140,6 +145,12 @@ class Engine:
     def alive(self) -> bool:
         """Whether the engine's thread still works."""
         return self._thread is not None and self._thread.is_alive()
+
+    def trouble(self) -> str:
+        """Return why nothing is healed although the engine lives; "" while its rounds end well."""
+        if self._breaks < TROUBLE:
+            return ""
+        return f"{self._breaks} rounds in a row broke: {self._broken}"
 
     def wake(self) -> None:
         """Make the next round begin now."""
@@ -192,10 +203,14 @@ class Engine:
             began = self._parts.clock.now().steady
             try:
                 self.round()
-            except Exception:
+            except Exception as error:
                 # The engine outlives every round; what broke is tried again.
                 log.exception("a round broke")
+                self._breaks += 1
+                self._broken = f"{type(error).__name__}: {error}"[:MAX_BROKEN]
                 self._stop.wait(FAILED_WAIT_S)
+            else:
+                self._breaks, self._broken = 0, ""
             ended = self._parts.clock.now().steady
             self._wake.wait(self._config.alertmanager.poll_s)
             # In a flood the others, who take it in, get as much time as we take.
@@ -209,6 +224,10 @@ class Engine:
         with self._lock:
             self._take_in()
             plan = self._seen_twice(self._decide(self._look()))
+            if plan.act is not None and self._is_stale():
+                log.warning("looked too long ago to restart %s; looking again", plan.act.restart)
+                self._wake.set()
+                plan = Plan(plan.records, tuple(d for d in plan.decisions if d is not plan.act))
             self._write(plan)
             self._view = self._picture(self._world)
             if plan.act is not None:
@@ -240,6 +259,7 @@ class Engine:
         """Return the world as it is now, having noted what it tells of restarts and of human stops."""
         self._world = self._parts.looker.look(self._state)
         now = self._parts.clock.now()
+        self._looked_at = now.steady
         if self._world.alerts is not None:
             self._reconciled_wall = now.wall
         found = list(self._parts.restarts.recover(self._state, self._world, now))
@@ -298,10 +318,6 @@ class Engine:
 
     def _act(self, decision: Decision) -> None:
         """Write the intent, then restart, unless time has passed since the look."""
-        if self._is_stale():
-            log.warning("looked too long ago to restart %s; looking again", decision.restart)
-            self._wake.set()
-            return
         intent = self._parts.restarts.intent(decision, self._config, self._world)
         entries = self._append([intent])
         if self._is_stale():
@@ -311,8 +327,7 @@ class Engine:
         self._parts.restarts.start(entries[0], self.accept)
 
     def _is_stale(self) -> bool:
-        alerts = self._world.alerts
-        return alerts is None or self._parts.clock.now().steady - alerts.asked_at > FRESH_S
+        return self._parts.clock.now().steady - self._looked_at > FRESH_S
 
     # State, written and told -------------------------------------------------------------------------
 
@@ -336,6 +351,7 @@ class Engine:
         elif entry.kind == records.FINISHED and intent is not None:
             asked = {"service": intent.service, "tier": intent.tier, "rung": intent.rung}
             asked |= {"action": intent.action, "incident": intent.incident}
+            asked |= {"why": intent.why, "detail": intent.detail}
             self._parts.observer.restarted(Record(records.INTENDED, asked), record)
         elif entry.kind != records.DECIDED:
             self._parts.observer.changed(record)

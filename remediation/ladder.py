@@ -41,7 +41,7 @@ def next_step(here: Situation, incident: Incident) -> Step:
     for name in targets(here, incident):
         if name in incident.tried:
             continue
-        below = here.config.graph.needs(name) & here.unhealthy
+        below = here.config.graph.needs(name) & here.suspect
         if below:
             blocked = blocked or f"{name} waits for {', '.join(here.config.graph.sort(below))}"
             continue
@@ -81,7 +81,7 @@ def restartable(here: Situation, service: str) -> bool:
         and service not in here.config.never_restart
         and not sight.container.stopped
         and not sight.container.drift
-        and sight.container.state not in ("paused", "removing", "absent", "unknown")
+        and sight.container.state not in ("created", "paused", "removing", "absent", "unknown")
     )
 
 
@@ -118,7 +118,7 @@ def _under_way(here: Situation, incident: Incident) -> Step | None:
 def _verifying(here: Situation, incident: Incident) -> Step | None:
     """Return the wait for what was restarted last; None when it is healthy, or its time is over."""
     name = incident.last_service
-    if not name or name not in incident.tried:
+    if name not in incident.tried or name not in here.config.services:
         return None
     sight = here.sight(name)
     if sight.healthy and not sight.starting:

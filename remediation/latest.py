@@ -54,3 +54,7 @@ class Latest:
     def alive(self) -> bool:
         """Whether the engine's thread still works."""
         return self._desk.alive()
+
+    def trouble(self) -> str:
+        """Return why nothing is healed although the engine lives."""
+        return self._desk.trouble()

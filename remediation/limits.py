@@ -17,6 +17,7 @@ from remediation.situation import Situation
 from remediation.state import Incident
 
 APPROVAL_S = 3600.0  # an approval that is older speaks of another situation
+CALL_AFTER_S = 600.0  # a budget that is spent for longer is for people
 RECOVERING_S = 60.0  # how long Docker's own restarts are given beyond the start period
 
 
@@ -50,6 +51,13 @@ def blind(here: Situation) -> Obstacle | None:
     return _defer("blind") if here.blind else None
 
 
+def unsettled(here: Situation) -> Obstacle | None:
+    """A young Alertmanager without a Watchdog has not been told yet what is active."""
+    alerts = here.world.alerts
+    missing = alerts is not None and alerts.watchdog_age_s is None
+    return _defer("unsettled") if missing and not here.blind else None
+
+
 def docker_down(here: Situation) -> Obstacle | None:
     """Without Docker there is no second signal, and nothing to restart with."""
     return None if here.world.docker_up else _defer("docker_down")
@@ -75,6 +83,7 @@ def frozen(here: Situation) -> Obstacle | None:
 CANNOT_TELL: tuple[Callable[[Situation], Obstacle | None], ...] = (
     alertmanager_down,
     blind,
+    unsettled,
     docker_down,
     grace,
 )
@@ -115,7 +124,7 @@ def name_drift(here: Situation, service: str) -> Obstacle | None:
 def stopped_by_human(here: Situation, service: str) -> Obstacle | None:
     """Who stopped or paused it had a reason."""
     ours = here.sight(service).container
-    stopped = ours.stopped or ours.state == "paused"
+    stopped = ours.stopped or ours.state in ("created", "paused")
     return _skip("stopped_by_human", ours.state) if stopped else None
 
 
@@ -132,8 +141,8 @@ def no_evidence(here: Situation, service: str) -> Obstacle | None:
     """One signal alone may lie: Docker or our own probe must agree with the alert."""
     if not here.world.docker_up or here.sight(service).evidence:
         return None
-    if here.sight(service).starting:
-        return None  # the next guard knows better
+    if here.sight(service).starting and starting(here, service):
+        return None  # that guard knows better
     stateful = here.config.services[service].stateful and service not in here.unhealthy
     return _skip("healthy_stateful") if stateful else _defer("no_evidence")
 
@@ -196,7 +205,7 @@ def mode(here: Situation, service: str, incident: Incident) -> Obstacle | None:
         return _defer("observe", f"would restart {service}")
     if wanted is Mode.ACT or here.sight(service).exited:
         return None
-    if _approved(here, incident):
+    if _approved(here, incident, f"approval {service}"):
         return None
     return _defer("approval", f"restart {service}: approve {incident.id}")
 
@@ -217,11 +226,11 @@ def spacing(here: Situation, _service: str, _incident: Incident) -> Obstacle | N
 
 def backoff(here: Situation, service: str, incident: Incident) -> Obstacle | None:
     """Each try waits longer, and not at all once a dependency has become healthy since."""
-    if not incident.tries or incident.last_service != service:
+    if incident.waits <= 0 or incident.last_service != service:
         return None
     ladder = here.config.ladder
     wait_s = min(
-        ladder.backoff_first_s * ladder.backoff_factor ** min(incident.tries - 1, 32),
+        ladder.backoff_first_s * ladder.backoff_factor ** min(incident.waits - 1, 32),
         ladder.backoff_max_s,
     )
     left = incident.last_try_at + wait_s - here.now.steady
@@ -247,22 +256,27 @@ def spent_budget(here: Situation, service: str, _incident: Incident) -> Obstacle
     left = budget.spent(here.config, here.state, service, here.now.steady)
     if left is None:
         return None
-    return _defer("budget", f"{left.scope} {left.name}: none left in {left.window}")
+    wait_s = left.free_at - here.now.steady
+    # A human is called where nobody would come for long; when there is one again, it goes on.
+    outcome = Outcome.ESCALATE if wait_s > CALL_AFTER_S else Outcome.DEFER
+    return Obstacle(outcome, "budget", f"{left.scope} {left.name}: none left in {left.window}")
 
 
 def too_many_healthy(here: Situation, service: str, incident: Incident) -> Obstacle | None:
     """Healthy ones that share its network must be restarted after it: not more of them than unhealthy ones."""
     lives = [name for name in companions(here, service) if here.sight(name).healthy]
-    if len(lives) <= 1 or _approved(here, incident):
+    if len(lives) <= 1 or _approved(here, incident, f"too_many_healthy {service}"):
         return None
     return _defer(
         "too_many_healthy", f"{', '.join(lives)} share its network: approve {incident.id}"
     )
 
 
-def _approved(here: Situation, incident: Incident) -> bool:
-    asked = incident.approved_at
-    return asked is not None and here.now.steady - asked < APPROVAL_S
+def _approved(here: Situation, incident: Incident, question: str) -> bool:
+    """Whether a human said yes to this very *question*, not to another one of the same incident."""
+    if incident.approved_at is None or here.now.steady - incident.approved_at >= APPROVAL_S:
+        return False
+    return incident.approved_for == question
 
 
 ONE_RESTART: tuple[Callable[[Situation, str, Incident], Obstacle | None], ...] = (

@@ -151,7 +151,7 @@ class Metrics:
         for each in budget.remaining(config, state, view.moment.steady):
             left.add_metric([each.name, each.scope, each.window], each.left)
         progress = _family("in_progress", "1 while the service is being healed", "service", "tier")
-        now = state.in_progress()
+        now = state.in_progress(view.moment.steady)
         for service, where in self._known_healed(view).items():
             progress.add_metric([service, where], service in now)
         yield from (modes, incidents, left, progress)
@@ -159,7 +159,7 @@ class Metrics:
     def _known_healed(self, view: View) -> dict[str, str]:
         """Return the services that are being healed or once were, so that a series ends with 0."""
         with self._lock:
-            self._healed_once |= view.state.in_progress()
+            self._healed_once |= view.state.in_progress(view.moment.steady)
             services = view.config.services
             self._healed_once = {
                 name: services[name].tier for name in self._healed_once if name in services

@@ -125,7 +125,7 @@ class Sight:
     @property
     def exited(self) -> bool:
         """Whether it does not run and nobody starts it."""
-        return self.container.state in ("exited", "dead", "created")
+        return self.container.state in ("exited", "dead")
 
     @property
     def starting(self) -> bool:
@@ -217,11 +217,16 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class Restarted:
-    """What came of a restart; *started_wall* is the container's start afterwards, 0 if unknown."""
+    """
+    What came of a restart; *started_wall* is the container's start afterwards, 0 if unknown.
+
+    Not *attempted*: it is certain that the container was not touched.
+    """
 
     result: Result
     detail: str = ""
     started_wall: float = 0.0
+    attempted: bool = True
 
 
 class DriverError(Exception):

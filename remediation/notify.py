@@ -73,10 +73,10 @@ class Notifier:
         self.tell(words.gave_up(decision))
 
     def closed(
-        self, service: str, tier: str, incident: str, took_s: float, *, gave_up: bool
+        self, service: str, tier: str, incident: str, took_s: float, *, gave_up: bool, how: str
     ) -> None:
         """An incident is over; who was paged because we *gave_up* is told so."""
-        self.tell(words.closed(service, tier, incident, took_s, gave_up=gave_up))
+        self.tell(words.closed(service, tier, incident, took_s, gave_up=gave_up, how=how))
 
     def approval(self, decision: Decision) -> None:
         """Something waits for a human."""

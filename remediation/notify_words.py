@@ -32,7 +32,7 @@ def restarted(
         severity=Severity.INFO if result == "succeeded" else Severity.WARNING,
         title=what,
         lines=(
-            f"Why: {REASONS['restart']}",
+            f"Why: {REASONS.get(str(asked.get('why')), REASONS['restart'])}{_also(asked.get('detail'))}",
             f"Step: {rung}, tier {tier}, incident {asked.get('incident', '')}",
             f"Result: {result} after {_number(came.get('took_s')):.1f} s{_also(came.get('detail'))}",
         ),
@@ -60,12 +60,26 @@ def gave_up(decision: Decision) -> Message:
     )
 
 
-def closed(service: str, tier: str, incident: str, took_s: float, *, gave_up: bool) -> Message:
+_ENDS = {
+    "cancelled": "is not worked on any more: its container was stopped or removed by somebody",
+    "unknown": "is not worked on any more: it left the configuration",
+}
+
+
+def closed(
+    service: str,
+    tier: str,
+    incident: str,
+    took_s: float,
+    *,
+    gave_up: bool,
+    how: str = "healed",
+) -> Message:
     """An incident is over, by us or without; who was paged because we *gave_up* is told so."""
     return Message(
         alert="RemediationGaveUp" if gave_up else "RemediationHealed",
         severity=Severity.CRITICAL if gave_up else Severity.INFO,
-        title=f"{service} is healthy again",
+        title=f"{service} {_ENDS.get(how, 'is healthy again')}",
         lines=(f"The incident is over after {_span(took_s)}.",),
         service=service,
         tier=tier,

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from remediation.desk import View
 from remediation.model import Rung
 from remediation.reasons import REASONS
-from remediation.state import Incident
+from remediation.state import ASKS, Incident, Last
 from remediation.states import seen
 
 # Reasons that a human's approval answers (remediation.limits).
-ASKS = frozenset({"approval", "too_many_healthy"})
 _RUNGS = {
     Rung.SERVICE.value: "the service alone",
     Rung.DEPENDANTS.value: "it and its unhealthy dependants, in order",
@@ -78,20 +77,23 @@ def incidents_shown(view: View, to_wall: Callable[[float], float]) -> tuple[Inci
 
 def asks_for_approval(view: View, incident: Incident) -> bool:
     """Whether *incident* waits for a human to approve what it would do next."""
-    last = view.state.last.get(incident.root)
-    return (
-        last is not None
-        and not incident.gave_up
-        and last.incident == incident.id
-        and last.reason in ASKS
-    )
+    return _question(view, incident) is not None
+
+
+def _question(view: View, incident: Incident) -> Last | None:
+    """Return the decision of *incident* that waits for a human; it may be about a dependant of its root."""
+    if incident.gave_up:
+        return None
+    asked = [last for last in view.state.last.values() if last.incident == incident.id]
+    return next((last for last in asked if last.reason in ASKS), None)
 
 
 def _shown(view: View, incident: Incident, to_wall: Callable[[float], float]) -> IncidentShown:
     restarting = tuple(
         sorted(i.service for i in view.state.intents.values() if i.incident == incident.id)
     )
-    last = view.state.last.get(incident.root)
+    question = _question(view, incident)
+    last = question or view.state.last.get(incident.root)
     # A decision from before this incident says nothing about it.
     mine = last if last is not None and last.incident in ("", incident.id) else None
     reason, detail = (mine.reason, mine.detail) if mine else ("", "")

@@ -19,9 +19,11 @@ from remediation.limits import Obstacle
 from remediation.model import Decision, Entry, Outcome, Record, Rung
 from remediation.situation import Situation
 from remediation.state import Incident, State
-from remediation.storm import storm_records
+from remediation.storm import explained, storm_records
 
 About = TypeVarTuple("About")
+ROOT_ALERT_S = 900.0  # for Prometheus to see what we see; the longest hold of ServiceDown is below
+LOOPS, LOOP_S = 4, 300.0  # starts within an alert's life that may be starts; more are a loop
 MAX_UNKNOWN = 2  # restarts of one incident whose outcome nobody learnt; then a human looks
 
 
@@ -135,7 +137,8 @@ class _Thinking:
             elif incident.healthy_at is None:
                 self._note(records.healthy(incident.id))
             elif incident.id not in busy and self._stayed_well(incident):
-                self._note(records.closed(incident.id, "healed" if incident.tries else "recovered"))
+                ours = incident.tries and not incident.gave_up
+                self._note(records.closed(incident.id, "healed" if ours else "recovered"))
 
     def _stayed_well(self, incident: Incident) -> bool:
         here = self._here
@@ -150,22 +153,21 @@ class _Thinking:
                 return incident
         below = self._here.config.graph.needs(root)
         for incident in self._state.incidents.values():
-            if incident.root in below and incident.tries and not incident.gave_up:
+            # One that was handed over stays that of the dependant it was handed over for.
+            open_to = not incident.gave_up or incident.handed == root
+            if incident.root in below and incident.tries and open_to:
                 return incident
         return None
 
     def _about(self, group: Group) -> Decision:
         """Return the decision about one root."""
         here, root = self._here, group.root
-        never = _first(limits.NEVER, here, root)
-        if never is not None and not group.own:
-            detail = f"{root}: {never.reason}"
-            return self._decision(group, Obstacle(Outcome.ESCALATE, "stopped_dependency", detail))
-        obstacle = never or _first(limits.CANNOT_TELL, here)
-        if obstacle is None and not group.own:
-            obstacle = Obstacle(Outcome.DEFER, "root_without_alert")
+        obstacle = _first(limits.NEVER, here, root)
+        if not group.own:
+            obstacle = self._of_others(group, obstacle)
+        obstacle = obstacle or _first(limits.CANNOT_TELL, here)
         incident = self._incident_of(root)
-        obstacle = obstacle or _first(limits.NOT_NOW, here, root)
+        obstacle = obstacle or self._not_now(group)
         if obstacle is not None:
             return self._decision(group, obstacle, incident)
         if incident is None:
@@ -174,6 +176,35 @@ class _Thinking:
         if obstacle is not None:
             return self._decision(group, obstacle, incident)
         return self._next(group, incident)
+
+    def _of_others(self, group: Group, never: Obstacle | None) -> Obstacle:
+        """Return why a root is not worked on that only the alerts of its dependants speak of."""
+        here, root = self._here, group.root
+        if held := limits.maintenance(here, root):
+            return held
+        if root in here.silenced:
+            return Obstacle(Outcome.SKIP, "silenced", f"the alert of {root}")
+        if never is not None:
+            detail = f"{root}: {never.reason}"
+            return Obstacle(Outcome.ESCALATE, "stopped_dependency", detail)
+        if obstacle := _first(limits.CANNOT_TELL, here):
+            return obstacle
+        # Prometheus has had its time: what only we see unhealthy, a human has to look at.
+        late = self._alerted_s(group) > ROOT_ALERT_S
+        outcome = Outcome.ESCALATE if late else Outcome.DEFER
+        return Obstacle(outcome, "root_without_alert", f"{root} is unhealthy as we see it")
+
+    def _not_now(self, group: Group) -> Obstacle | None:
+        obstacle = _first(limits.NOT_NOW, self._here, group.root)
+        if obstacle is None or obstacle.reason not in ("starting", "recreated"):
+            return obstacle
+        # Who starts again and again is never up for long enough; that is no start any more.
+        start_s = self._here.start_s(self._here.config.services[group.root])
+        return None if self._alerted_s(group) > LOOPS * start_s + LOOP_S else obstacle
+
+    def _alerted_s(self, group: Group) -> float:
+        """Return for how long the oldest alert of *group* has been active."""
+        return self._here.age_s(min(start for _, start in group.alerts))
 
     def _next(self, group: Group, incident: Incident) -> Decision:
         """Return the decision about one root that may be worked on: climb, wait, or restart."""
@@ -195,7 +226,7 @@ class _Thinking:
         if step.reason:
             obstacle: Obstacle | None = Obstacle(Outcome.DEFER, step.reason, step.detail)
         else:
-            obstacle = self._hindered(step.service, incident)
+            obstacle = self._hindered(step.service, incident, group)
         if obstacle is not None:
             return self._decision(group, obstacle, incident, step.service)
         self._acted = True
@@ -204,11 +235,13 @@ class _Thinking:
         obstacle = Obstacle(Outcome.ACT, reason, evidence)
         return self._decision(group, obstacle, incident, step.service)
 
-    def _hindered(self, service: str, incident: Incident) -> Obstacle | None:
+    def _hindered(self, service: str, incident: Incident, group: Group) -> Obstacle | None:
         if self._acted:
             return Obstacle(Outcome.DEFER, "spacing", "another restart is about to be done")
         here = self._here
-        return _first(limits.ELSEWHERE, here, service) or _first(
+        # What holds for the root itself was asked before.
+        elsewhere = limits.ELSEWHERE if service != group.root else ()
+        return _first(elsewhere, here, service) or _first(
             limits.ONE_RESTART, here, service, incident
         )
 
@@ -234,16 +267,19 @@ class _Thinking:
             if each.root == root and each.tries and (each.closed_at or 0.0) > since
         ]
         follows = earlier[-1].id if earlier else ""
+        reset_s = here.config.ladder.backoff_reset_s
+        rested = bool(earlier) and here.now.steady - (earlier[-1].closed_at or 0.0) >= reset_s
         tier = here.config.services[root].tier
         name = self._new_id()
-        self._note(records.opened(name, root, tier, episode_wall, follows))
+        self._note(records.opened(name, root, tier, episode_wall, follows, rested=rested))
         first = here.config.ladder.rungs[0]
         if not follows and first is not Rung.SERVICE:
             self._note(records.climbed(name, first))
         return self._state.incidents[name]
 
     def _give_up(self, group: Group, incident: Incident, reason: str, detail: str = "") -> Decision:
-        self._note(records.gave_up(incident.id, reason))
+        tier = self._here.config.services[group.root].tier
+        self._note(records.gave_up(incident.id, reason, group.root, tier))
         return self._decision(group, Obstacle(Outcome.ESCALATE, reason, detail), incident)
 
     def _decision(
@@ -277,8 +313,9 @@ def _group(here: Situation, services: dict[str, list[Key]]) -> list[Group]:
     """Return one group per root, in the order in which services start; alerts sorted, none twice."""
     groups: dict[str, Group] = {}
     for service, alerts in services.items():
-        roots = here.config.graph.roots(service, here.unhealthy)
-        root = roots[0] if roots else service
+        roots = here.config.graph.roots(service, here.suspect)
+        alerted = [name for name in roots if name in services]
+        root = (alerted or roots or (service,))[0]
         group = groups.setdefault(root, Group(root))
         group.alerts = sorted({*group.alerts, *alerts})
         group.own = group.own or root == service
@@ -286,5 +323,8 @@ def _group(here: Situation, services: dict[str, list[Key]]) -> list[Group]:
 
 
 def _roots(here: Situation, groups: list[Group]) -> list[str]:
-    """Return the roots that something besides their alert calls unhealthy."""
-    return [group.root for group in groups if here.sight(group.root).evidence]
+    """Return the roots that something besides their alert calls unhealthy, and nobody is at work on."""
+    found = [group.root for group in groups if here.sight(group.root).evidence]
+    return [
+        name for name in found if not explained(here, name) and not _first(limits.NEVER, here, name)
+    ]

@@ -74,12 +74,20 @@ def decided(decision: Decision) -> Record:
     )
 
 
-def opened(incident: str, root: str, tier: str, episode_wall: float, follows: str = "") -> Record:
+def opened(
+    incident: str,
+    root: str,
+    tier: str,
+    episode_wall: float,
+    follows: str = "",
+    *,
+    rested: bool = False,
+) -> Record:
     """
     A new incident; *episode_wall* is when the root's alert began.
 
     *follows* is the incident of the same root that ended a moment ago: this one goes on where that
-    one stopped.
+    one stopped. *rested* says that it was well for long enough for the waits to begin anew.
     """
     return Record(
         OPENED,
@@ -89,6 +97,7 @@ def opened(incident: str, root: str, tier: str, episode_wall: float, follows: st
             "tier": tier,
             "episode_wall": episode_wall,
             "follows": follows,
+            "rested": rested,
         },
     )
 
@@ -111,6 +120,8 @@ def intended(action: str, decision: Decision, tier: str, container: Container, n
             "container": name,
             "id": container.id,
             "started_wall": container.started_wall,
+            "why": decision.reason,
+            "detail": decision.detail,
         },
     )
 
@@ -123,6 +134,7 @@ def finished(action: str, came: Restarted, took_s: float) -> Record:
             "action": action,
             "result": came.result.value,
             "detail": came.detail,
+            "attempted": came.attempted,
             "started_wall": came.started_wall,
             "took_s": round(took_s, 6),
         },
@@ -139,9 +151,10 @@ def relapsed(incident: str) -> Record:
     return Record(RELAPSED, {"incident": incident})
 
 
-def gave_up(incident: str, reason: str) -> Record:
-    """Nothing more is tried: a human has to."""
-    return Record(GAVE_UP, {"incident": incident, "reason": reason})
+def gave_up(incident: str, reason: str, service: str, tier: str) -> Record:
+    """Nothing more is tried: a human has to see to *service* of *tier*."""
+    body = {"incident": incident, "reason": reason, "service": service, "tier": tier}
+    return Record(GAVE_UP, body)
 
 
 def closed(incident: str, how: str) -> Record:

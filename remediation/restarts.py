@@ -83,7 +83,7 @@ class Restarts:
 
     def abandoned(self, intent: Record) -> Record:
         """Return the end of an *intent* that was not carried out."""
-        came = Restarted(Result.FAILED, "not done: too long since the look")
+        came = Restarted(Result.FAILED, "not done: too long since the look", attempted=False)
         return records.finished(str(intent.body["action"]), came, 0.0)
 
     def start(self, intent: Entry, accept: Accept) -> None:
@@ -143,4 +143,4 @@ class Restarts:
             return Restarted(Result.UNKNOWN, "its container was made anew")
         if ours.started_wall > max(intent.started_wall, intent.wall - SLACK_S):
             return Restarted(Result.SUCCEEDED, "found done", ours.started_wall)
-        return Restarted(Result.FAILED, "found not done") if late else None
+        return Restarted(Result.FAILED, "found not done", attempted=False) if late else None

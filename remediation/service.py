@@ -32,12 +32,14 @@ from remediation.journal import DEFAULT_JOURNAL, Journal
 from remediation.journal_errors import JournalError
 from remediation.logs import start_logging
 from remediation.metrics import Metrics
+from remediation.model import Record
 from remediation.web_server import WebServer
 from remediation.web_tls import Tls
 
 log = logging.getLogger(__name__)
 
 FINE, BROKEN, WRONG = 0, 1, 2
+_FIXED = ("alertmanager", "docker", "listen", "auth", "notify", "report_after_s")
 LOOK_S = 2.0  # how often the file is looked at
 
 
@@ -53,6 +55,11 @@ class Running:
     def port(self) -> int:
         """The port that is listened on."""
         return self.web.port
+
+    def configure(self, config: Config) -> None:
+        """Work by *config* from the next round on; its modes count from now."""
+        self.assembly.configure(config)
+        self.assembly.engine.accept(_started(config))
 
     def stop(self) -> None:
         """Take nothing in any more, end the round, write what waits."""
@@ -84,7 +91,7 @@ def serve(options: argparse.Namespace) -> int:
         for line in str(error).splitlines():
             log.error("cannot start: %s", line)  # noqa: TRY400 - it says what is wrong; no traceback
         return WRONG
-    watched = _Watched(options.config, running.assembly.configure)
+    watched = _Watched(options.config, config, running.configure)
     try:
         alive = _wait(watched, running)
     finally:
@@ -119,8 +126,7 @@ def start(
         )  # fmt: skip
         tls = Tls(guard, config.auth.client_ca) if guard.encrypts else None
         web = WebServer(listen, app, tls)
-        modes = {name: tier.mode.value for name, tier in config.tiers.items()}
-        assembly.engine.accept(records.started(build_labels()["version"], modes)).result()
+        assembly.engine.accept(_started(config)).result()
         assembly.start()
         web.start()
     except BaseException:
@@ -132,11 +138,17 @@ def start(
     return Running(assembly, web, opened)
 
 
-class _Watched:
-    """A configuration file that is read again when it changes."""
+def _started(config: Config) -> Record:
+    modes = {name: tier.mode.value for name, tier in config.tiers.items()}
+    return records.started(build_labels()["version"], modes)
 
-    def __init__(self, path: Path, use: Callable[[Config], None]) -> None:
+
+class _Watched:
+    """A configuration file that is read again when it changes; *present* is what it says now."""
+
+    def __init__(self, path: Path, present: Config, use: Callable[[Config], None]) -> None:
         self._path = path
+        self._present = present
         self._use = use
         self._stamp = _stamp(path)
 
@@ -152,11 +164,11 @@ class _Watched:
             for line in str(error).splitlines():
                 log.error("configuration kept as it was: %s", line)  # noqa: TRY400
             return
+        kept = [part for part in _FIXED if getattr(config, part) != getattr(self._present, part)]
+        if kept:
+            log.warning("%s: changes of these need a restart: %s", self._path, ", ".join(kept))
         self._use(config)
-        log.info(
-            "read %s again; address, tokens' paths, Docker's doors and TLS need a restart",
-            self._path,
-        )
+        log.info("read %s again", self._path)
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:

@@ -87,6 +87,23 @@ class Situation:
         return frozenset(found - self.silenced)
 
     @cached_property
+    def suspect(self) -> frozenset[str]:
+        """
+        The services that others must not be restarted for: unhealthy ones, and those alerted themselves.
+
+        A server that hangs may still accept connections, so our own probe of it says little. One
+        that became healthy by our own restart is trusted again before its alert has ended.
+        """
+        asked = [one.labels for one in self.alerts if one.labels.get("remedy") == RESTART]
+        alerted = {each.get("service", "") for each in asked} & set(self.config.services)
+        healed = {
+            each.root
+            for each in self.state.incidents.values()
+            if each.tries and each.healthy_at is not None
+        }
+        return self.unhealthy | (alerted - healed)
+
+    @cached_property
     def silenced(self) -> frozenset[str]:
         """The services whose own alerts are all silenced: whoever did that is at work on them."""
         asked = [one for one in self.alerts if one.labels.get("remedy") == RESTART]
@@ -100,7 +117,10 @@ class Situation:
         if self.world.alerts is None:
             return False  # another reason, told apart
         age = self.world.alerts.watchdog_age_s
-        return age is None or age > self.config.alertmanager.blind_after_s
+        if age is None:
+            # A young Alertmanager has not been told yet.
+            age = self.world.alerts.uptime_s
+        return age > self.config.alertmanager.blind_after_s
 
     @property
     def settled(self) -> bool:

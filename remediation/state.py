@@ -13,12 +13,16 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from remediation import records
-from remediation.model import Decision, Entry, Rung
+from remediation.model import Decision, Entry, Outcome, Rung
 
 CHECKPOINT = "checkpoint"
 KEEP_ACTS_S = 31 * 86400.0  # longer than any window that a configuration should have
 KEEP_CLOSED_S = 7 * 86400.0  # longer than same_incident
 MAX_STOPS = 4096
+HEALING_S = 900.0  # after a restart, longer than any service takes to start
+MAX_UNDONE = 3  # restarts that were not carried out and do not count; more of them do
+# Reasons that ask a human.
+ASKS = frozenset({"approval", "too_many_healthy"})
 MAX_ANSWERS = 4096  # alerts whose last answer is remembered; a forgotten one is answered again
 # Reasons that leave an accepted alert open: nobody could be asked whether it is still so.
 UNCONFIRMED = frozenset({"alertmanager_down", "blind", "unsettled"})
@@ -36,12 +40,18 @@ class Incident:
     rung: str = Rung.SERVICE.value
     tried: list[str] = field(default_factory=list)
     tries: int = 0
+    waits: int = 0  # tries that make the next wait longer
     unknown: int = 0  # outcomes that could not be told
+    undone: int = 0  # restarts that were not carried out
     last_service: str = ""
     last_try_at: float = 0.0
     healthy_at: float | None = None
     gave_up: str = ""
+    called: bool = False  # a human was called, given up or not
+    handed: str = ""  # the service that a human has to see to, and its tier
+    handed_tier: str = ""
     approved_at: float | None = None
+    approved_for: str = ""  # the question that was answered: reason and service
     closed_at: float | None = None
     how: str = ""
 
@@ -60,6 +70,8 @@ class Intent:
     started_wall: float
     at: float
     wall: float
+    why: str = ""
+    detail: str = ""
 
 
 @dataclass(slots=True)
@@ -162,11 +174,16 @@ class State:
         if handler is not None:
             handler(self, entry.body, entry)
 
-    def in_progress(self) -> dict[str, str]:
-        """Return the services being healed, with their tiers: restarted, and not yet found healthy."""
+    def in_progress(self, now_at: float) -> dict[str, str]:
+        """
+        Return the services being healed, with their tiers: restarted a moment ago, or in probation.
+
+        One that only waits, for a budget or a human, is not being healed.
+        """
         found = {intent.service: intent.tier for intent in self.intents.values()}
         for incident in self.incidents.values():
-            if incident.tries and not incident.gave_up:
+            fresh = now_at - incident.last_try_at < HEALING_S or incident.healthy_at is not None
+            if incident.tries and not incident.gave_up and fresh:
                 found[incident.root] = incident.tier
         return found
 
@@ -246,6 +263,8 @@ def _decided(state: State, body: _Body, entry: Entry) -> None:
             state.answers[fingerprint] = last
         while len(state.answers) > MAX_ANSWERS:
             del state.answers[next(iter(state.answers))]
+    if last.outcome == Outcome.ESCALATE.value and last.incident in state.incidents:
+        state.incidents[last.incident].called = True
     before = state.last.get(body["service"])
     if body["service"] and (before is None or before.lone or not last.lone):
         state.last[body["service"]] = last
@@ -260,6 +279,7 @@ def _opened(state: State, body: _Body, entry: Entry) -> None:
     if earlier is not None:
         incident.rung, incident.tried = earlier.rung, list(earlier.tried)
         incident.tries, incident.unknown = earlier.tries, earlier.unknown
+        incident.waits = 0 if body.get("rested") else earlier.waits
         incident.last_service, incident.last_try_at = earlier.last_service, earlier.last_try_at
     state.incidents[incident.id] = incident
 
@@ -272,26 +292,47 @@ def _climbed(state: State, body: _Body, _entry: Entry) -> None:
 
 def _intended(state: State, body: _Body, entry: Entry) -> None:
     names = ("action", "incident", "service", "tier", "rung", "container", "id", "started_wall")
-    intent = Intent(**{name: body[name] for name in names}, at=entry.at, wall=entry.wall)
+    why, detail = body.get("why", ""), body.get("detail", "")
+    plain = {name: body[name] for name in names}
+    intent = Intent(**plain, at=entry.at, wall=entry.wall, why=why, detail=detail)
     state.intents[intent.action] = intent
     state.acts = [act for act in state.acts if act.at > entry.at - KEEP_ACTS_S]
     state.acts.append(Act(entry.at, intent.service, intent.tier))
     if incident := state.incidents.get(intent.incident):
         incident.tried.append(intent.service)
         incident.tries += 1
+        incident.waits += 1
         incident.last_service, incident.last_try_at = intent.service, entry.at
         incident.healthy_at = None
 
 
 def _finished(state: State, body: _Body, _entry: Entry) -> None:
     intent = state.intents.pop(body["action"], None)
-    if intent and body["result"] == "unknown" and (found := state.incidents.get(intent.incident)):
+    found = state.incidents.get(intent.incident) if intent else None
+    if intent is None or found is None:
+        return
+    if body["result"] == "unknown":
         found.unknown += 1
+    if not body.get("attempted", True) and intent.service in found.tried:
+        found.undone += 1
+        if found.undone <= MAX_UNDONE:
+            _untry(state, found, intent)
+
+
+def _untry(state: State, incident: Incident, intent: Intent) -> None:
+    """Count a restart that was not carried out neither as a try nor in the budgets."""
+    incident.tried.remove(intent.service)
+    incident.tries -= 1
+    incident.waits -= 1
+    done = Act(intent.at, intent.service, intent.tier)
+    if done in state.acts:
+        state.acts.remove(done)
 
 
 def _healthy(state: State, body: _Body, entry: Entry) -> None:
     if incident := state.incidents.get(body["incident"]):
         incident.healthy_at = entry.at
+        incident.approved_at = None  # what was approved was about an illness that is over
 
 
 def _relapsed(state: State, body: _Body, _entry: Entry) -> None:
@@ -302,6 +343,8 @@ def _relapsed(state: State, body: _Body, _entry: Entry) -> None:
 def _gave_up(state: State, body: _Body, _entry: Entry) -> None:
     if incident := state.incidents.get(body["incident"]):
         incident.gave_up = body["reason"]
+        incident.handed = body.get("service", incident.root)
+        incident.handed_tier = body.get("tier", incident.tier)
 
 
 def _closed(state: State, body: _Body, entry: Entry) -> None:
@@ -341,6 +384,9 @@ def _resumed(state: State, _body: _Body, _entry: Entry) -> None:
 def _approved(state: State, body: _Body, entry: Entry) -> None:
     if incident := state.incidents.get(body["incident"]):
         incident.approved_at = entry.at
+        asked = [last for last in state.last.values() if last.incident == incident.id]
+        asked = [last for last in asked if last.reason in ASKS]
+        incident.approved_for = f"{asked[0].reason} {asked[0].restart}" if asked else ""
 
 
 def _held(state: State, body: _Body, entry: Entry) -> None:

@@ -44,9 +44,17 @@ def storm_records(here: Situation, roots: Collection[str]) -> list[Record]:
 def share(here: Situation) -> float:
     """Return the unhealthy share of the services that count, 0 when none does; those being healed count as unhealthy."""
     counted = [name for name in here.config.services if here.counts(name)]
-    healing = here.state.in_progress()
+    counted = [name for name in counted if not explained(here, name)]
+    healing = here.state.in_progress(here.now.steady)
     bad = [name for name in counted if name in here.unhealthy or name in healing]
     return len(bad) / len(counted) if counted else 0.0
+
+
+def explained(here: Situation, service: str) -> bool:
+    """Whether people are why *service* is down: stopped, paused, held or silenced by them."""
+    ours = here.sight(service).container
+    by_hand = ours.stopped or ours.state in ("created", "paused")
+    return by_hand or here.hold(service) is not None or service in here.silenced
 
 
 def _recent(here: Situation, roots: Collection[str]) -> list[str]:

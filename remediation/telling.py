@@ -39,9 +39,9 @@ class Messages(Protocol):
         """A problem is handed over."""
 
     def closed(
-        self, service: str, tier: str, incident: str, took_s: float, *, gave_up: bool
+        self, service: str, tier: str, incident: str, took_s: float, *, gave_up: bool, how: str
     ) -> None:
-        """An incident is over."""
+        """An incident is over: healed, recovered, cancelled by a human, or unknown by now."""
 
     def approval(self, decision: Decision) -> None:
         """Something waits for a human."""
@@ -133,9 +133,11 @@ class Telling:
         log.info("incident of %s is over: %s", root, how, extra=told)
         if how == "healed":
             self._metrics.healed(tier, took_s)
-        if self._messages is not None and (incident.tries or incident.gave_up):
-            given_up = bool(incident.gave_up)
-            self._messages.closed(root, tier, incident.id, took_s, gave_up=given_up)
+        if self._messages is not None and (incident.tries or incident.called):
+            # Who was called about a dependant is told of that one.
+            service, its_tier = incident.handed or root, incident.handed_tier or tier
+            called = incident.called
+            self._messages.closed(service, its_tier, incident.id, took_s, gave_up=called, how=how)
 
     def changed(self, what: Record) -> None:
         """Log what else was written; tell of a storm and its end, and of what was only observed."""

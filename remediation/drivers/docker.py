@@ -114,12 +114,14 @@ class DockerDriver:
         """Restart the container of *service*, once, if *fence* still holds; see `Driver`."""
         with self._lock:
             if service in self._restarting:
-                return Restarted(Result.FAILED, "a restart of it is under way")
+                return Restarted(
+                    Result.FAILED, "not done: a restart of it is under way", attempted=False
+                )
             self._restarting.add(service)
         try:
             found = self.check(service, fence)
             if isinstance(found, str):
-                return Restarted(Result.FAILED, f"not done: {found}")
+                return Restarted(Result.FAILED, f"not done: {found}", attempted=False)
             self._book.begin(found.id)
             return OneRestart(
                 api=self._api,

@@ -24,7 +24,7 @@ PROJECT = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"
 ONE_OFF = "com.docker.compose.oneoff"
 DEFAULT_STOP_S = 10.0  # dockerd's
-ENDLESS_STOP_S = 3600.0  # where a container may take for ever (-1); arbitrary
+ENDLESS_STOP_S = 300.0  # where a container may take for ever (-1): others wait meanwhile; arbitrary
 _NS = 1e9
 # What a health check has where it says nothing of its own; Dockerfile reference, HEALTHCHECK.
 _INTERVAL_NS, _TIMEOUT_NS, _RETRIES = 30 * _NS, 30 * _NS, 3

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from remediation.config import Config
+from remediation.config import Config, load_config
 from remediation.service import _Watched
 from tests.remediation import shop
 
@@ -17,7 +17,7 @@ SHOP = Path(shop.__file__).with_name("shop.yml").read_text(encoding="utf-8")
 def _watched(path: Path) -> tuple[_Watched, list[Config]]:
     path.write_text(SHOP, encoding="utf-8")
     used: list[Config] = []
-    return _Watched(path, used.append), used
+    return _Watched(path, load_config(path), used.append), used
 
 
 def test_a_change_is_used(tmp_path: Path) -> None:
@@ -49,4 +49,18 @@ def test_a_wrong_one_changes_nothing(tmp_path: Path, caplog: pytest.LogCaptureFi
     assert caplog.messages == [
         f"configuration kept as it was: {path}:29: ladder.probation: 'soon' is not a duration longer than none. Write it like '5m'.",
         f"configuration kept as it was: {path}: no such file or directory. Name a file that can be read.",
+    ]
+
+
+def test_what_needs_a_restart_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A change of what is fixed at the start is named; the rest of the file is used all the same."""
+    watched, used = _watched(tmp_path / "config.yml")
+    changed = SHOP.replace("watchdog: Watchdog", "watchdog: Alive").replace("9744", "9745")
+    (tmp_path / "config.yml").write_text(changed)
+    with caplog.at_level(logging.WARNING):
+        watched.look(told=False)
+
+    assert len(used) == 1
+    assert caplog.messages == [
+        f"{tmp_path / 'config.yml'}: changes of these need a restart: alertmanager, listen"
     ]

@@ -55,7 +55,7 @@ def test_every_service_is_told_with_all_that_docker_says(fake: FakeEngine) -> No
         "lab": ABSENT,
         "api": plain("api", health="unhealthy", finished_wall=START - 50, stop_timeout_s=25.0, patience_s=27.0),
         "worker": plain("worker", state="exited", exit_code=137, oom_killed=True, restart_policy="no"),
-        "web": plain("web", patience_s=180.0, stop_timeout_s=3600.0),
+        "web": plain("web", patience_s=180.0, stop_timeout_s=300.0),
     }  # fmt: skip
     assert expected == driver_of(fake).look()
 

@@ -157,7 +157,10 @@ def test_a_broken_fence_does_nothing(
 
     came = driver_of(fake, patience=replace(QUICK, each_s=0.5)).restart("api", fence)
 
-    assert (Restarted(Result.FAILED, f"not done: {says}"), []) == (came, fake.posts())
+    assert (Restarted(Result.FAILED, f"not done: {says}", attempted=False), []) == (
+        came,
+        fake.posts(),
+    )
 
 
 @pytest.mark.parametrize(
@@ -174,7 +177,10 @@ def test_what_is_never_restarted(fake: FakeEngine, service: str, fence: str, say
     """Ourselves and our like, jobs that end, and whatever is not configured are refused, unasked."""
     came = driver_of(fake).restart(service, Fence(fence, Box("api").id, START))
 
-    assert (Restarted(Result.FAILED, f"not done: {says}"), []) == (came, fake.asked)
+    assert (Restarted(Result.FAILED, f"not done: {says}", attempted=False), []) == (
+        came,
+        fake.asked,
+    )
 
 
 def test_it_never_restarts_the_container_it_runs_in(fake: FakeEngine) -> None:
@@ -182,7 +188,7 @@ def test_it_never_restarts_the_container_it_runs_in(fake: FakeEngine) -> None:
     came = driver_of(fake, own=frozenset({Box("api").id[:12]})).restart("api", fence_of(fake))
 
     says = "not done: that is the container that this runs in"
-    assert (Restarted(Result.FAILED, says), []) == (came, fake.posts())
+    assert (Restarted(Result.FAILED, says, attempted=False), []) == (came, fake.posts())
 
 
 def test_nothing_is_sent_through_a_door_that_is_shut(fake: FakeEngine) -> None:
@@ -208,7 +214,10 @@ def test_two_at_once_are_one(fake: FakeEngine) -> None:
     first.join(30)
     third = driver.restart("api", fence)
 
-    assert (Restarted(Result.FAILED, "a restart of it is under way"), Result.FAILED) == (
+    assert (
+        Restarted(Result.FAILED, "not done: a restart of it is under way", attempted=False),
+        Result.FAILED,
+    ) == (
         second,
         third.result,
     )

@@ -216,7 +216,7 @@ def test_a_container_that_a_human_is_about_to_stop_is_not_restarted(fake: FakeEn
         came = driver.restart("api", Fence(box.name, box.id, box.started))
 
     says = "not done: somebody has sent it a signal a moment ago"
-    assert (Restarted(Result.FAILED, says), []) == (came, fake.posts())
+    assert (Restarted(Result.FAILED, says, attempted=False), []) == (came, fake.posts())
 
 
 LABELS = {"com.docker.compose.service": "api"}

@@ -13,7 +13,7 @@ import pytest
 
 from remediation import limits, records
 from remediation.config import Config
-from remediation.model import Mode, Sight
+from remediation.model import Decision, Mode, Outcome, Sight
 from remediation.policy import Plan
 from remediation.state import State
 from tests.remediation.policy.test_decide import after_restart
@@ -88,6 +88,7 @@ def _alertmanager_down() -> Plan:
 CASES = (
     Case("alertmanager_down", ("api", "defer", "alertmanager_down"), _alertmanager_down),
     Case("blind", ("api", "defer", "blind"), lambda: plan(world(alert("api"), sights={"api": SICK}, watchdog_age_s=181.0))),
+    Case("unsettled", ("api", "defer", "unsettled"), lambda: plan(world(alert("api"), sights={"api": SICK}, watchdog_age_s=None, uptime_s=60.0))),
     Case("docker_down", ("api", "defer", "docker_down"), lambda: plan(replace(world(alert("api")), docker_up=False, services={}))),
     Case("grace", ("api", "defer", "grace"), lambda: plan(replace(world(alert("api"), sights={"api": SICK}), docker_since_wall=NOW - 599))),
     Case("paused", ("api", "defer", "paused"), lambda: _seen("api", SICK, state(records.paused("me", "x")))),
@@ -158,18 +159,35 @@ def test_an_exited_container_needs_no_approval() -> None:
 
 def test_an_approval_lets_it_act() -> None:
     """With the approval of a human the restart is done, and the decision says so."""
-    known = state(records.opened("i1", "db", "core", NOW - 300), records.approved("i1", "me"))
+    assert short(_seen("db", SICK, _approved(NOW - 60))) == [("db", "act", "approved", "db")]
 
-    assert short(_seen("db", SICK, known)) == [("db", "act", "approved", "db")]
+
+def _approved(at: float, reason: str = "approval") -> State:
+    """Return the state after a human was asked about db, for this *reason*, and said yes."""
+    asked = Decision(Outcome.DEFER, reason, "db", "core", incident="i1", restart="db")
+    return state(
+        records.opened("i1", "db", "core", at - 300),
+        records.decided(asked),
+        records.approved("i1", "me"),
+        at=at,
+    )
+
+
+def test_an_approval_answers_one_question() -> None:
+    """A yes to another question, or before a recovery, is no yes to this one."""
+    recovered = _approved(NOW - 60)
+    recovered.apply(entry(records.healthy("i1"), NOW - 50))
+    recovered.apply(entry(records.relapsed("i1"), NOW - 40))
+
+    assert short(_seen("db", SICK, _approved(NOW - 60, "too_many_healthy"))) == [
+        ("db", "defer", "approval", "db")
+    ]
+    assert short(_seen("db", SICK, recovered)) == [("db", "defer", "approval", "db")]
 
 
 def test_an_old_approval_is_none() -> None:
     """An approval is for an hour: after that it speaks of another situation."""
-    known = state(
-        records.opened("i1", "db", "core", NOW - 8000), records.approved("i1", "me"), at=NOW - 3601
-    )
-
-    assert short(_seen("db", SICK, known)) == [("db", "defer", "approval", "db")]
+    assert short(_seen("db", SICK, _approved(NOW - 3601))) == [("db", "defer", "approval", "db")]
 
 
 def test_observing_says_what_it_would_do() -> None:

@@ -33,10 +33,10 @@ class Heard:
         self.messages.append(("gave_up", decision.reason))
 
     def closed(
-        self, service: str, tier: str, incident: str, took_s: float, *, gave_up: bool
+        self, service: str, tier: str, incident: str, took_s: float, *, gave_up: bool, how: str
     ) -> None:
         """An incident is over."""
-        self.messages.append(("closed", (service, tier, incident, took_s, gave_up)))
+        self.messages.append(("closed", (service, tier, incident, took_s, gave_up, how)))
 
     def approval(self, decision: Decision) -> None:
         """Something waits."""
@@ -111,7 +111,9 @@ def test_decisions_are_counted_and_some_are_told() -> None:
 def test_storms_blindness_and_ends_are_told() -> None:
     """A storm and its end, blindness and its end, and an incident that we worked on."""
     telling, heard, metrics = _told()
-    worked = Incident("i1", "api", "app", 0.0, 0.0, tries=1, gave_up="ladder_exhausted")
+    worked = Incident(
+        "i1", "api", "app", 0.0, 0.0, tries=1, called=True, handed="web", handed_tier="edge"
+    )
     telling.changed(records.frozen(["b", "a"], ["x"], 0.5))
     telling.changed(records.released("me", "human"))
     telling.blind(blind=True)
@@ -122,7 +124,7 @@ def test_storms_blindness_and_ends_are_told() -> None:
         ("frozen", (["a", "b"], ["x"])),
         ("released", ("me", "human")),
         ("blind", True),
-        ("closed", ("api", "app", "i1", 90.0, True)),
+        ("closed", ("web", "edge", "i1", 90.0, True, "healed")),
     ]
     assert _counted(metrics, "remediation_time_to_healthy_seconds_count", tier="app") == 1
 

@@ -24,6 +24,12 @@ from tests.live.servers import need
 PATIENCE_S = 120.0  # two cores are shared; an idle machine needs one or two seconds
 
 
+_THERE = (
+    "document.documentElement !== null && document.readyState === 'complete'"
+    " && location.href !== 'about:blank'"
+)
+
+
 @dataclass
 class Browser:
     """One window; `see` and `press` act on the page that it shows."""
@@ -65,6 +71,10 @@ class Browser:
         self._events.clear()
         self.send("Page.navigate", url=url)
         self._loaded()
+        while not self.see(_THERE):
+            # What was loaded was the empty page of the new window, told late.
+            self._events.clear()
+            self._loaded()
 
     def see(self, expression: str) -> Any:
         """Return the value of a JavaScript *expression* in the page."""

@@ -52,7 +52,7 @@ def _history(desk: FakeDesk) -> None:
         came = Restarted(Result.SUCCEEDED if number < 2 else Result.FAILED, "exit code 137", NOW)
         write(records.finished(action, came, 11.3), ago=3487 - number * 300)
     write(records.climbed("i-crewai", Rung.PAGE), ago=2400)
-    write(records.gave_up("i-crewai", "ladder_exhausted"), ago=2399)
+    write(records.gave_up("i-crewai", "ladder_exhausted", "crewai", "agents"), ago=2399)
     write(records.opened("i-postgres", "postgres", "core", NOW - 700), ago=640)
     write(
         records.decided(

@@ -70,6 +70,7 @@ class FakeDesk:
     blind: bool = False
     dry_run: bool = False
     is_alive: bool = True
+    broken: str = ""  # why rounds break
     entries: list[Entry] = field(default_factory=list)
     hanging: list[tuple[Future[tuple[Entry, ...]], tuple[Record, ...]]] = field(
         default_factory=list
@@ -113,6 +114,10 @@ class FakeDesk:
                 self.state.apply(entry)
                 made.append(entry)
         return tuple(made)
+
+    def trouble(self) -> str:
+        """Return what was put there."""
+        return self.broken
 
     def alive(self) -> bool:
         """Whether the engine works, as the test wants."""

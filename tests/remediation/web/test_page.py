@@ -496,6 +496,7 @@ def test_readiness(desk: FakeDesk, tmp_path: Path) -> None:
         told = [web.ask("GET", "/-/ready")]
         problem[0] = "/j.db: the disk is full. Free space"
         desk.is_alive = False
+        desk.broken = "3 rounds in a row broke: KeyError: 'web'"
         (tmp_path / "webhook").unlink()
         (tmp_path / "operator").unlink()
         told.append(web.ask("GET", "/-/ready"))
@@ -507,6 +508,7 @@ def test_readiness(desk: FakeDesk, tmp_path: Path) -> None:
     assert starts == [
         "not ready: /j.db: the disk is full. Free spac",
         "not ready: the engine has stopped. See the lo",
+        "not ready: nothing is healed: 3 rounds in a r",
         f"not ready: webhook token: {tmp_path}"[:45],
         f"note: operator token: {tmp_path}"[:45],
     ]
