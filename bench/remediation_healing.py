@@ -29,7 +29,9 @@ from tests.remediation.live.rig import Ground, running_ground
 from tests.remediation.live.truth import Restart
 
 WAIT_S = 60.0  # a fault that lasts longer than this is not healed
-WATCH_S = 20.0  # how long is looked at what should not be restarted
+SEEN_S = 10.0  # until a fault shows
+LEFT_S = 5.0  # whether what is healed is left in peace then
+WATCH_S = 30.0  # how long is looked at what should not be restarted
 RESTARTS_OF_THE_INCURABLE = 3
 
 
@@ -96,20 +98,26 @@ def _one(ground: Ground, fault: Fault) -> tuple[float | None, int, int]:
     """Return how long *fault* lasted (None: to the end), how many restarts there were, how many wrong."""
     since = time.time()
     fault.begins(ground)
-    time.sleep(1.5)  # what is asked meanwhile shows the fault
-    until = time.monotonic() + (WAIT_S if fault.curable else WATCH_S)
-    healed = None
-    while time.monotonic() < until:
-        if fault.curable and ground.voice.healthy():
-            healed = time.time() - since
-            break
-        time.sleep(0.1)
     if fault.curable:
-        time.sleep(4)  # whether it is left in peace then
-    did = ground.truth.restarts(since)
-    samples = ground.voice.samples
-    wrong = len(judge.order(did, samples)) + len(judge.needless(did, samples)) + fault.wrong(did)
-    return healed, len(did), wrong
+        _wait(lambda: not ground.voice.healthy(), SEEN_S)
+        is_healed = _wait(ground.voice.healthy, WAIT_S)
+        lasted = time.time() - since if is_healed else None
+        time.sleep(LEFT_S)
+    else:
+        lasted = None
+        time.sleep(WATCH_S)
+    did, samples = ground.truth.restarts(since), ground.voice.samples
+    bad = [one for one in did if judge.order([one], samples) or judge.needless([one], samples)]
+    return lasted, len(did), max(len(bad), fault.wrong(did))
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def healing(folder: Path) -> Iterator[str]:
@@ -126,6 +134,8 @@ def healing(folder: Path) -> Iterator[str]:
             wrong = 0
             for fault in FAULTS:
                 ground.settle()
+                # What Docker's own health checks say of the fault before comes to an end, too.
+                _wait(lambda: not _unsure(ground.yard.engine), WAIT_S)
                 with _healer(ground, healer):
                     healed, did, bad = _one(ground, fault)
                 wrong += bad
@@ -134,6 +144,13 @@ def healing(folder: Path) -> Iterator[str]:
         for title, cells in rows.items():
             yield f"{title:42}{cells}"
         yield f"{'wrong restarts in all':42}{totals}"
+
+
+def _unsure(engine: Engine) -> str:
+    return "".join(
+        engine.docker("ps", "--filter", f"health={word}", "--format", "{{.Names}}")
+        for word in ("unhealthy", "starting")
+    )
 
 
 @contextmanager
