@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from remediation.journal import Journal, verify
+from remediation.journal.journal import Journal, verify
 from remediation.model import Record
 
 ONE_BY_ONE = 500

@@ -28,8 +28,8 @@ from bench.remediation_speed import (
     row,
 )
 from exporters.config import Address
-from remediation import service
 from remediation.config import Config, load_config
+from remediation.engine import service
 from remediation.model import Container, Fence, Restarted, Result
 from tests.live.servers import HOST
 from tests.remediation.live.process import WEBHOOK
@@ -95,8 +95,8 @@ def own_time(folder: Path) -> Iterator[str]:
     alertmanager = Alertmanager()
     with (
         answering(alertmanager),
-        mock.patch("remediation.assembly.DockerDriver", _Driver),
-        mock.patch("remediation.assembly.Evidence", _Evidence),
+        mock.patch("remediation.engine.assembly.DockerDriver", _Driver),
+        mock.patch("remediation.engine.assembly.Evidence", _Evidence),
     ):
         file, token = folder / "own.yml", folder / "webhook_token"
         token.write_text(f"{WEBHOOK}\n", encoding="utf-8")

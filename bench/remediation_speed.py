@@ -20,8 +20,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
-from remediation.journal import verify
-from remediation.rfc3339 import format_time
+from remediation.alertmanager.rfc3339 import format_time
+from remediation.journal.journal import verify
 from tests.live.servers import HOST, free_port
 from tests.remediation.drivers import fake
 from tests.remediation.live.process import WEBHOOK, Remediator

@@ -226,7 +226,7 @@ def _exporter(options: argparse.Namespace) -> int:
 
 
 def _add_remediate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from remediation.cli_remediate import add_options
+    from remediation.commands.remediate import add_options
 
     command = commands.add_parser(
         "remediate",
@@ -239,13 +239,13 @@ def _add_remediate(commands: argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def _remediate(options: argparse.Namespace) -> int:
-    from remediation.cli_remediate import run
+    from remediation.commands.remediate import run
 
     return run(options)
 
 
 def _add_maintenance(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from remediation.cli_maintenance import add_options
+    from remediation.commands.maintenance import add_options
 
     command = commands.add_parser(
         "maintenance",
@@ -258,13 +258,13 @@ def _add_maintenance(commands: argparse._SubParsersAction[argparse.ArgumentParse
 
 
 def _maintenance(options: argparse.Namespace) -> int:
-    from remediation.cli_maintenance import run
+    from remediation.commands.maintenance import run
 
     return run(options)
 
 
 def _add_guard(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from remediation.cli_guard import add_options
+    from remediation.commands.guard import add_options
 
     command = commands.add_parser(
         "guard",
@@ -277,7 +277,7 @@ def _add_guard(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _guard(options: argparse.Namespace) -> int:
-    from remediation.cli_guard import run
+    from remediation.commands.guard import run
 
     return run(options)
 

@@ -1,5 +1,5 @@
 """
-What `tierwatch guard` watches on the host (remediation/guard.schema.json): who heals the healer.
+What `tierwatch guard` watches on the host (remediation/guard/guard.schema.json): who heals the healer.
 
 Only what the remediator never touches because it cannot work without it: itself, the socket proxies,
 Prometheus and Alertmanager. A server whose port is published is asked from the host; of the others, as of

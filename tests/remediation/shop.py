@@ -16,8 +16,8 @@ from pathlib import Path
 from remediation.clock import Moment
 from remediation.config import Config, load_config
 from remediation.model import Alert, Alerts, Container, Entry, Record, Sight, World
-from remediation.policy import Plan, decide
-from remediation.situation import Situation
+from remediation.policy.decide import Plan, decide
+from remediation.policy.situation import Situation
 from remediation.state import State
 
 NOW = 1_800_000_000.0  # both clocks, where a test does not say otherwise

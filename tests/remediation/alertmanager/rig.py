@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from remediation.alertmanager.rfc3339 import format_time
 from remediation.clock import HostClock, Moment
 from remediation.config import AlertmanagerSettings
-from remediation.rfc3339 import format_time
 from tests.live.servers import HOST, Server, free_port, need, running
 
 VERSIONS = ("alertmanager", "alertmanager-current")

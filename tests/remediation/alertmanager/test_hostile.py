@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from remediation import alertmanager as subject
-from remediation.alertmanager import Alertmanager
+from remediation.alertmanager import client as subject
+from remediation.alertmanager.client import Alertmanager
 from remediation.model import Alerts, AlertSourceError
 from tests.live.servers import HOST, free_port, until
 from tests.remediation.alertmanager import rig

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from remediation.alertmanager import Alertmanager
+from remediation.alertmanager.client import Alertmanager
+from remediation.alertmanager.rfc3339 import format_time
 from remediation.model import Alert, Alerts
-from remediation.rfc3339 import format_time
 from tests.live.servers import Server, free_port, until
 from tests.remediation.alertmanager import rig
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from remediation import cli_maintenance
-from remediation.alertmanager import Alertmanager
+from remediation.alertmanager.client import Alertmanager
+from remediation.alertmanager.rfc3339 import parse_time
+from remediation.commands import maintenance as cli_maintenance
 from remediation.model import Alert
-from remediation.rfc3339 import parse_time
 from tests.live.servers import HOST, Server, free_port
 from tests.remediation.alertmanager import rig
 from tests.remediation.alertmanager.remediator import TOKEN, Remediator, remediating

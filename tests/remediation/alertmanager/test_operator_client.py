@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 
 from exporters.config import Address
-from remediation.config import load_config
-from remediation.operator_client import (
+from remediation.commands.operator_client import (
     OperatorClient,
     OperatorError,
     default_url,
     read_token,
     tls,
 )
-from remediation.operator_options import add_options, client
+from remediation.commands.operator_options import add_options, client
+from remediation.config import load_config
 from tests.exporters.frame.pki import make_authority, sign
 from tests.live.servers import HOST, free_port
 from tests.remediation.alertmanager.raw import answering, http

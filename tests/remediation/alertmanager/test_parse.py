@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from remediation import alertmanager_parse
-from remediation.alertmanager_parse import Told, read_alerts, read_muted, read_started
+from remediation.alertmanager import parse as alertmanager_parse
+from remediation.alertmanager.parse import Told, read_alerts, read_muted, read_started
+from remediation.alertmanager.rfc3339 import format_time, parse_time
 from remediation.model import Alert, AlertSourceError
-from remediation.rfc3339 import format_time, parse_time
 
 GOOD: dict[str, Any] = {
     "annotations": {"summary": "redis is down"},

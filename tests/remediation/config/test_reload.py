@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from remediation.config import Config, load_config
-from remediation.service import _Watched
+from remediation.engine.service import _Watched
 from tests.remediation import shop
 
 SHOP = Path(shop.__file__).with_name("shop.yml").read_text(encoding="utf-8")

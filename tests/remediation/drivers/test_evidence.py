@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from remediation.evidence import MAX_LINE, MAX_LINES, MAX_LOG_CHARS, Evidence, lines_of, text_of
+from remediation.engine.evidence import (
+    MAX_LINE,
+    MAX_LINES,
+    MAX_LOG_CHARS,
+    Evidence,
+    lines_of,
+    text_of,
+)
 from tests.remediation.drivers.fake import START, FakeEngine, config_of, stamp
 
 SECRETS = ("hunter2", "s3cr3t", "tiger9", "swordfish", "opensesame", "letmein1", "trustno1")

@@ -21,7 +21,7 @@ import pytest
 from remediation.config import Config, DockerSettings
 from remediation.drivers.docker import DockerDriver
 from remediation.drivers.restart import Patience
-from remediation.evidence import Evidence
+from remediation.engine.evidence import Evidence
 from remediation.model import Container, DriverError, Fence, Result
 from tests.exporters.agents.engine import PROJECT, Engine, running_engine, wait_for
 from tests.live.servers import until

@@ -17,7 +17,7 @@ from exporters.agents_probe import Outcome
 from exporters.config import Expect, Target
 from exporters.patterns import compile_pattern
 from remediation.config import Config, Health
-from remediation.probes import Probes, answer_of
+from remediation.engine.probes import Probes, answer_of
 from tests.live.servers import free_port, until
 from tests.remediation import shop
 

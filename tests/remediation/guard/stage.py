@@ -8,11 +8,11 @@ from pathlib import Path
 
 from remediation.clock import Anchor, Moment
 from remediation.drivers.seen import Seen
-from remediation.guard import Report, check
-from remediation.guard_config import GuardConfig, Watched
-from remediation.guard_outside import Outside
-from remediation.guard_rules import Reply
-from remediation.guard_state import Store
+from remediation.guard.check import Report, check
+from remediation.guard.config import GuardConfig, Watched
+from remediation.guard.outside import Outside
+from remediation.guard.rules import Reply
+from remediation.guard.state import Store
 from remediation.model import Container, DriverError, Restarted, Result
 
 START = 1_800_000_000.0

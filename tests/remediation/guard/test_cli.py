@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from remediation import cli_guard
-from remediation.guard_config import ConfigError, load_guard_config
-from remediation.guard_page import Pager, said
-from remediation.notify_message import webhook_body
+from remediation.commands import guard as cli_guard
+from remediation.guard.config import ConfigError, load_guard_config
+from remediation.guard.page import Pager, said
+from remediation.notify.message import webhook_body
 
 ROOT = Path(__file__).parents[3]
 RENDERED = ROOT / "rendered" / "remediation" / "guard.yml"

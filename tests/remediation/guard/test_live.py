@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from remediation import cli_guard
+from remediation.commands import guard as cli_guard
 from tests.exporters.agents.engine import IMAGE, PROJECT, Engine, running_engine, wait_for
 from tests.live.servers import HOST, free_port, until
 from tests.remediation.proxy.rig import FOREVER, events

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from remediation.guard_rules import Reply, Word
+from remediation.guard.rules import Reply, Word
 from remediation.model import Restarted, Result
 from tests.remediation.guard.stage import ALL, MINUTE, START, Stage
 

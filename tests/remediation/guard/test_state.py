@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from remediation.guard_rules import Word
-from remediation.guard_state import StateError, Store
+from remediation.guard.rules import Word
+from remediation.guard.state import StateError, Store
 from remediation.model import Restarted
 from tests.remediation.guard.stage import Stage
 

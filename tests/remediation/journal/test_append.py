@@ -17,9 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from remediation import journal_queue
 from remediation.clock import Moment
-from remediation.journal import Journal, JournalError, verify
+from remediation.journal import queue as journal_queue
+from remediation.journal.journal import Journal, JournalError, verify
 from remediation.model import Entry, Record
 from tests.remediation.journal.rigs import Standing, record, standing, wait_until
 

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remediation.chain import digest_of
-from remediation.journal import Journal, JournalError, VerifyReport, verify
-from remediation.journal_seal import read_seal, seal_path
+from remediation.journal.chain import digest_of
+from remediation.journal.journal import Journal, JournalError, VerifyReport, verify
+from remediation.journal.seal import read_seal, seal_path
 from tests.remediation.journal.rigs import inside, record, standing
 
 COUNT = 12
@@ -261,7 +261,7 @@ def test_no_changed_bit_goes_unseen(  # noqa: PLR0917 - Hypothesis and pytest gi
 def test_verify_while_the_journal_is_written(tmp_path: Path) -> None:
     """Another process that verifies while ours appends and compacts always finds the chain intact."""
     program = (
-        "import sys; from pathlib import Path; from remediation.journal import verify\n"
+        "import sys; from pathlib import Path; from remediation.journal.journal import verify\n"
         "for _ in range(25):\n"
         "    report = verify(Path(sys.argv[1])); assert report.intact, report\n"
         "print(report.end.number)"

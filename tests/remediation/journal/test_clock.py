@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from remediation import clock as clocks
 from remediation.clock import Anchor, HostClock
-from remediation.journal import Journal
+from remediation.journal.journal import Journal
 from tests.remediation.journal.rigs import record
 
 DAY = 86400.0

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from remediation import journal_open, journal_schema
-from remediation.journal import Journal, Retention, verify
-from remediation.journal_seal import seal_path
+from remediation.journal import opening as journal_open
+from remediation.journal import schema as journal_schema
+from remediation.journal.journal import Journal, Retention, verify
+from remediation.journal.seal import seal_path
 from remediation.model import Entry
 from tests.remediation.journal.rigs import disk, in_child, mounted, record, standing
 
@@ -27,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[3]
 LOOP = """
 import os, sys, threading
 from pathlib import Path
-from remediation.journal import Journal, Retention
+from remediation.journal.journal import Journal, Retention
 from remediation.model import Record
 journal = Journal.open(Path(sys.argv[1]), retention=Retention(age_s=1e9, entries=40))
 last = max((entry.number for entry in journal.replay()), default=0)

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from remediation import journal_writer
-from remediation.journal import Journal, JournalError, verify
+from remediation.journal import writer as journal_writer
+from remediation.journal.journal import Journal, JournalError, verify
 from remediation.model import Entry
 from tests.remediation.journal.rigs import DEADLINE_S, disk, mounted, record, standing, wait_until
 
@@ -254,7 +254,7 @@ def _refusal(future: Future[tuple[Entry, ...]]) -> tuple[str, bool]:
 FROZEN = """
 import sys, subprocess
 from pathlib import Path
-from remediation.journal import Journal, JournalError
+from remediation.journal.journal import Journal, JournalError
 from remediation.model import Record
 path = Path(sys.argv[1])
 journal = Journal.open(path, wait_s=1.0)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from remediation import cli_history
-from remediation.journal import DEFAULT_JOURNAL, Journal, verify
-from remediation.journal_seal import seal_path
+from remediation.commands import history as cli_history
+from remediation.journal.journal import DEFAULT_JOURNAL, Journal, verify
+from remediation.journal.seal import seal_path
 from remediation.model import Record
 from tests.remediation.journal.rigs import Standing, in_child, inside
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remediation.journal import Journal
+from remediation.journal.journal import Journal
 from remediation.masking import MASK, mask, mask_text, may_hold_secrets
 from remediation.model import Record
 from tests.remediation.journal.rigs import standing

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from remediation import journal_schema
-from remediation.journal import Journal, JournalError, verify
-from remediation.journal_schema import APPLICATION_ID, STEPS, migrate
-from remediation.journal_seal import seal_path
+from remediation.journal import schema as journal_schema
+from remediation.journal.journal import Journal, JournalError, verify
+from remediation.journal.schema import APPLICATION_ID, STEPS, migrate
+from remediation.journal.seal import seal_path
 from tests.remediation.journal.rigs import inside, record, standing
 
 
@@ -57,7 +57,7 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
     """A second opener, in this process or another, is refused and told who has it; afterwards it may."""
     path = tmp_path / "j.db"
     program = (
-        "import sys; from pathlib import Path; from remediation.journal import Journal, JournalError\n"
+        "import sys; from pathlib import Path; from remediation.journal.journal import Journal, JournalError\n"
         "try: Journal.open(Path(sys.argv[1]))\n"
         "except JournalError as error: print(error)"
     )

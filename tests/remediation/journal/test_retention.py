@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remediation.journal import Journal, JournalError, Retention, verify
-from remediation.journal_schema import WAL_PAGES
+from remediation.journal.journal import Journal, JournalError, Retention, verify
+from remediation.journal.retention import Since, is_due
+from remediation.journal.schema import WAL_PAGES
 from remediation.model import Entry
-from remediation.retention import Since, is_due
 from tests.remediation.journal.rigs import Standing, inside, record, standing
 
 HOUR, DAY = 3600.0, 86400.0

@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from remediation.journal_errors import JournalError
-from remediation.journal_read import entry_of, reading, rows
+from remediation.journal.errors import JournalError
+from remediation.journal.reading import entry_of, reading, rows
 from remediation.model import Entry
 from tests.exporters.agents.engine import PROJECT
 from tests.live.servers import HOST, START_SECONDS, free_port, until
@@ -33,9 +33,9 @@ WEBHOOK, OPERATOR = "webhook-" + "0123456789abcdef" * 2, "operator-" + "01234567
 # What no configuration says: how long a young Alertmanager knows too little, a lost restart may
 # still be under way, Docker's own restarts are waited for.
 SCALED = (
-    ("remediation.situation", "SETTLE_S", 4.0),
-    ("remediation.restarts", "LATE_S", 4.0),
-    ("remediation.limits", "RECOVERING_S", 3.0),
+    ("remediation.policy.situation", "SETTLE_S", 4.0),
+    ("remediation.engine.restarts", "LATE_S", 4.0),
+    ("remediation.policy.limits", "RECOVERING_S", 3.0),
 )
 
 

@@ -119,10 +119,10 @@ def test_an_incurable_service_is_paged(chain: Chain, remediator: Remediator) -> 
 
 @pytest.mark.chaos
 def test_a_storm_is_frozen(chain: Chain, remediator: Remediator) -> None:
-    """Three roots at once: frozen before the third is touched, released by a human, healed one by one."""
+    """Three roots crash at once: frozen before the third is touched, released by a human, healed one by one."""
     since = time.time()
     for service in ("db", "cache", "mail"):
-        chain.yard.put(service, "hang")
+        chain.yard.kill(service)
     _wait(chain, remediator, "it is frozen", lambda: bool(remediator.entries("frozen")))
     before = chain.truth.services(since)
     with contextlib.suppress(OSError):

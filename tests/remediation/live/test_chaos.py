@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from remediation.rfc3339 import format_time
+from remediation.alertmanager.rfc3339 import format_time
 from tests.exporters.agents.engine import IMAGE
 from tests.live.servers import free_port, need
 from tests.remediation.alertmanager import rig as alerts

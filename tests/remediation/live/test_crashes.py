@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from remediation.journal import verify
+from remediation.journal.journal import verify
 from tests.remediation.alertmanager import rig as alerts
 from tests.remediation.drivers.relay import relaying
 from tests.remediation.journal.rigs import mounted

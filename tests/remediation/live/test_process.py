@@ -6,7 +6,7 @@ import argparse
 import gc
 from pathlib import Path
 
-from remediation import service
+from remediation.engine import service
 
 CONFIG = Path(__file__).resolve().parents[3] / "rendered" / "remediation" / "config.yml"
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from remediation import notify_outbox
 from remediation.clock import Moment
 from remediation.config import Config, Notify, load_config
-from remediation.notify import Notifier, build_notifier, channels
-from remediation.notify_message import Message, Severity
-from remediation.notify_outbox import Channel, Outbox
-from remediation.telling import Messages
+from remediation.engine.telling import Messages
+from remediation.notify import outbox as notify_outbox
+from remediation.notify.message import Message, Severity
+from remediation.notify.notifier import Notifier, build_notifier, channels
+from remediation.notify.outbox import Channel, Outbox
 from tests.live.servers import HOST, free_port, until
 from tests.remediation.alertmanager.raw import Raw, answering, http
 

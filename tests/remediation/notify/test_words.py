@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from remediation import notify_words as words
 from remediation.model import Decision, Outcome, Rung
-from remediation.notify_message import Message, Severity, slack_body, webhook_body
+from remediation.notify import words
+from remediation.notify.message import Message, Severity, slack_body, webhook_body
 
 GOLDEN = Path(__file__).parent / "golden"
 WALL = 1795856400.25

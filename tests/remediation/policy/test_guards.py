@@ -1,7 +1,7 @@
 """
 Every guard, one by one: it holds back what would be done, and without it the restart would happen.
 
-A guard of remediation.limits that has no case here fails the last test.
+A guard of remediation.policy.limits that has no case here fails the last test.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from remediation import limits, records
+from remediation import records
 from remediation.config import Config
 from remediation.model import Decision, Mode, Outcome, Sight
-from remediation.policy import Plan
+from remediation.policy import limits
+from remediation.policy.decide import Plan
 from remediation.state import State
 from tests.remediation.policy.test_decide import after_restart
 from tests.remediation.shop import (

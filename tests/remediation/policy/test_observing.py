@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from remediation import observing, records
+from remediation import records
 from remediation.clock import Moment
 from remediation.model import Decision, Mode, Outcome
+from remediation.policy import observing
 from tests.remediation.shop import NOW, config, entry, state
 
 DAYS = 86400.0

@@ -9,7 +9,7 @@ import pytest
 
 from remediation import records
 from remediation.model import Sight
-from remediation.policy import Plan
+from remediation.policy.decide import Plan
 from remediation.state import State
 from tests.remediation.policy.test_decide import after_restart
 from tests.remediation.shop import (

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from remediation.clock import Moment
 from remediation.config import Config
 from remediation.desk import View
-from remediation.engine import Engine, Parts
-from remediation.look import Looker
+from remediation.engine.engine import Engine, Parts
+from remediation.engine.look import Looker
+from remediation.engine.restarts import Restarts
 from remediation.model import (
     Alert,
     Alerts,
@@ -31,7 +32,6 @@ from remediation.model import (
     Restarted,
     Result,
 )
-from remediation.restarts import Restarts
 from remediation.state import Incident, State
 from tests.remediation import shop
 

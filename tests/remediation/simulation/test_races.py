@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from remediation import records
 from remediation.clock import Moment
+from remediation.engine.restarts import LATE_S, Restarts
 from remediation.model import Container, Entry, Record, Restarted, Result, Sight, World
-from remediation.restarts import LATE_S, Restarts
 from remediation.state import State
 from tests.remediation import shop
 from tests.remediation.policy.test_decide import intended

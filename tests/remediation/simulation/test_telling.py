@@ -9,10 +9,10 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from remediation import records
-from remediation.metrics import Metrics
+from remediation.engine.telling import Telling
 from remediation.model import Decision, Outcome, Record
 from remediation.state import Incident
-from remediation.telling import Telling
+from remediation.web.metrics import Metrics
 
 
 class Heard:

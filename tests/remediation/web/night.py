@@ -99,9 +99,9 @@ def serve_for_people(folder: Path, port: int) -> None:  # pragma: no cover - by 
     import time
 
     from exporters.config import Address
-    from remediation.app import make_app
-    from remediation.metrics import Metrics
-    from remediation.web_server import WebServer
+    from remediation.web.app import make_app
+    from remediation.web.metrics import Metrics
+    from remediation.web.server import WebServer
     from tests.remediation.web.rig import HOST, write_tokens
 
     desk = night_desk()

@@ -23,17 +23,17 @@ from typing import Any
 
 from exporters.config import Address
 from exporters.web_guard import Guard
-from remediation.app import make_app
-from remediation.auth import Auth
 from remediation.clock import Moment
 from remediation.config import Config, load_config
 from remediation.desk import View
-from remediation.journal_errors import JournalError
-from remediation.metrics import Metrics
+from remediation.journal.errors import JournalError
 from remediation.model import Container, Entry, Record, Sight, World
 from remediation.state import State
-from remediation.web_server import WebServer
-from remediation.web_tls import Tls
+from remediation.web.app import make_app
+from remediation.web.auth import Auth
+from remediation.web.metrics import Metrics
+from remediation.web.server import WebServer
+from remediation.web.tls import Tls
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG = ROOT / "rendered" / "remediation" / "config.yml"

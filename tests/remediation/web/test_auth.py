@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from remediation.auth import MAX_TOKEN, MIN_TOKEN, Auth, Role
+from remediation.web.auth import MAX_TOKEN, MIN_TOKEN, Auth, Role
 from tests.remediation.web.rig import OPERATOR, WEBHOOK, write_tokens
 
 NEXT = "the-next-token-0123456789"

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from remediation.dead_letters import MAX_SAMPLE, left_out, unreadable
-from remediation.intake import Accepted, Limits, Refused, read_message
-from remediation.json_strict import JsonError, depth, read_json
+from remediation.web.dead_letters import MAX_SAMPLE, left_out, unreadable
+from remediation.web.intake import Accepted, Limits, Refused, read_message
+from remediation.web.json_strict import JsonError, depth, read_json
 from tests.remediation.web.rig import alert, message
 
 CASES = Path(__file__).with_name("messages")

@@ -7,12 +7,14 @@ import logging
 import sys
 
 from promtail.formats.json import FORMAT
-from remediation.logs import FIELDS, MAX_MESSAGE, MAX_TRACE, JsonFormatter
+from remediation.engine.logs import FIELDS, MAX_MESSAGE, MAX_TRACE, JsonFormatter
 
 
 def line(message: str, **extra: object) -> str:
     """Return how *message* is written."""
-    record = logging.LogRecord("remediation.engine", logging.WARNING, "f", 1, message, (), None)
+    record = logging.LogRecord(
+        "remediation.engine.engine", logging.WARNING, "f", 1, message, (), None
+    )
     record.created = 1_700_000_000.25
     for name, value in extra.items():
         setattr(record, name, value)
@@ -27,7 +29,7 @@ def test_a_line_as_promtail_reads_it() -> None:
         "time": "2023-11-14T22:13:20.250Z",
         "level": "warn",
         "msg": "restarted",
-        "logger": "remediation.engine",
+        "logger": "remediation.engine.engine",
         "service": "backend",
         "incident": "i-1",
     }

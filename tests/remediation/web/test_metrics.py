@@ -10,9 +10,9 @@ import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from remediation import records
-from remediation.metrics import INTAKE_RESULTS, Metrics
 from remediation.model import Container, Decision, Outcome, Restarted, Result
 from remediation.reasons import ESCALATIONS
+from remediation.web.metrics import INTAKE_RESULTS, Metrics
 from tests.exporters.frame.lint import complaints
 from tests.live.servers import need
 from tests.remediation.web.night import night_desk

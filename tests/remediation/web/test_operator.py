@@ -11,8 +11,8 @@ import pytest
 
 from remediation import records
 from remediation.desk import View
-from remediation.latest import Latest
 from remediation.model import Record
+from remediation.web.latest import Latest
 from tests.remediation.web.night import night_desk
 from tests.remediation.web.rig import OPERATOR, WEBHOOK, FakeDesk, Web, serving
 

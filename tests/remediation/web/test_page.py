@@ -12,11 +12,11 @@ import pytest
 from remediation import records
 from remediation.config import Config
 from remediation.model import Alert, Container, Decision, Outcome, Sight
-from remediation.page import Times, headline
-from remediation.picture import draw
 from remediation.reasons import REASONS
-from remediation.states import STATES, state_of
-from remediation.story import tell
+from remediation.web.page import Times, headline
+from remediation.web.picture import draw
+from remediation.web.states import STATES, state_of
+from remediation.web.story import tell
 from tests.remediation.web.night import night_desk
 from tests.remediation.web.rig import (
     NOW,

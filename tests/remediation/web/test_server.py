@@ -16,8 +16,8 @@ import pytest
 from exporters.config import Address
 from exporters.web_guard import Guard
 from exporters.yaml_read import ConfigError
-from remediation.web_server import WebServer
-from remediation.web_tls import Tls
+from remediation.web.server import WebServer
+from remediation.web.tls import Tls
 from tests.exporters.frame.pki import Pair, make_authority, sign
 from tests.remediation.web.rig import (
     HOST,
@@ -190,7 +190,7 @@ def test_connections_are_bounded(
     desk: FakeDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One connection too many is closed at once; when another ends there is room again."""
-    monkeypatch.setattr("remediation.web_patience.MAX_CONNECTIONS", 2)
+    monkeypatch.setattr("remediation.web.patience.MAX_CONNECTIONS", 2)
     with serving(desk, tmp_path, head_s=600.0) as web:
         with connected(web), connected(web), connected(web) as third:
             assert closed(third) == b""

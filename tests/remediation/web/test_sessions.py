@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from remediation.sessions import LASTS_S, MAX_SESSIONS, Sessions, foreign
+from remediation.web.sessions import LASTS_S, MAX_SESSIONS, Sessions, foreign
 
 HERE = "192.0.2.1"
 

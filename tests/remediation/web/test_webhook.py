@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from remediation import records
-from remediation.dead_letters import unreadable
-from remediation.intake import Accepted, Limits, read_message
-from remediation.journal import Journal
-from remediation.journal_errors import JournalError
-from remediation.metrics import INTAKE_RESULTS
+from remediation.journal.errors import JournalError
+from remediation.journal.journal import Journal
+from remediation.web.dead_letters import unreadable
+from remediation.web.intake import Accepted, Limits, read_message
+from remediation.web.metrics import INTAKE_RESULTS
 from tests.remediation.web.rig import (
     HOST,
     NOW,
@@ -351,7 +351,7 @@ def test_bytes_at_once_are_bounded(desk: FakeDesk, tmp_path: Path) -> None:
 
 def test_a_stuck_engine_pushes_back(web: Web, desk: FakeDesk, monkeypatch: Any) -> None:
     """When more alerts wait for a decision than ever should, more are not taken in."""
-    monkeypatch.setattr("remediation.web_alerts.MAX_PENDING", 1)
+    monkeypatch.setattr("remediation.web.alerts.MAX_PENDING", 1)
     answers = [web.alerts(message(alert())).status for _ in range(2)]
 
     assert answers == [200, 503]

@@ -1,0 +1,1 @@
+"""Alertmanager: what is active, and silences for announced work."""

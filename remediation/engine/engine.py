@@ -1,0 +1,388 @@
+"""
+The engine: look at the world, decide, write it down, act; round after round, on a thread of its own.
+
+A round comes with every poll period, and at once when an alert was accepted, Docker told of an event,
+a human spoke, or a restart ended. Only this thread changes the state, and only by entries that the
+journal has committed: what it could not write it does not do. Restarts run on threads of their own
+(remediation.engine.restarts), so that one that hangs costs nobody else's observation.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from remediation import records
+from remediation.clock import Clock, Moment
+from remediation.config import Config
+from remediation.desk import View
+from remediation.engine.look import Looker
+from remediation.engine.restarts import Restarts
+from remediation.model import Decision, Entry, Mode, Outcome, Record, World
+from remediation.policy import observing
+from remediation.policy.decide import Plan, decide
+from remediation.policy.situation import Situation
+from remediation.state import UNCONFIRMED, Incident, State
+
+log = logging.getLogger(__name__)
+
+FRESH_S = 5.0  # what was seen longer ago is no reason to act; a look takes well below a second
+AT_ONCE = 500  # records of one commit; that takes well below the journal's patience
+MAX_LOOKS = 3  # for something to be seen twice that is to be restarted; arbitrary
+BREATH_S = 1.0  # between two rounds at most, however long the last one took
+TROUBLE = 3  # rounds that break one after the other; a full disk for a moment is no news
+MAX_BROKEN = 300  # characters
+FAILED_WAIT_S = 1.0  # after a round that broke
+SPENT_WORLD = World(alerts=None, services={}, docker_up=False)
+
+
+class JournalLike(Protocol):
+    """What the engine needs of a journal (remediation.journal.journal)."""
+
+    def append(self, *records: Record) -> tuple[Entry, ...]:
+        """Commit and return; JournalError when nothing was written."""
+
+    def submit(self, *records: Record) -> Future[tuple[Entry, ...]]:
+        """Commit soon."""
+
+    def due(self) -> bool:
+        """Whether a checkpoint should be written."""
+
+    def compact(self, state: dict[str, object]) -> object:
+        """Write a checkpoint and forget what is too old."""
+
+    @property
+    def last_commit_wall(self) -> float:
+        """When something was last committed."""
+
+
+class Observer(Protocol):
+    """Whom the engine tells what happens: metrics and messages. Must not raise or block."""
+
+    def decided(self, decision: Decision) -> None:
+        """A decision was written down."""
+
+    def restarted(self, intent: Record, finished: Record) -> None:
+        """A restart has ended."""
+
+    def closed(self, incident: Incident, how: str, took_s: float) -> None:
+        """An incident is over, after so long."""
+
+    def changed(self, what: Record) -> None:
+        """Anything else that was written down."""
+
+    def blind(self, *, blind: bool) -> None:
+        """The Watchdog went missing, or came back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the engine works with."""
+
+    journal: JournalLike
+    clock: Clock
+    looker: Looker
+    restarts: Restarts
+    observer: Observer
+    stops: Callable[[], dict[str, float]] = dict  # containers that humans stopped, as Docker tells
+    new_id: Callable[[], str] = lambda: uuid.uuid4().hex[:12]
+
+
+class Engine:
+    """
+    Works on *state*, which is what the journal adds up to.
+
+    Args:
+        config: What may be touched; exchanged by `configure`.
+        parts: Journal, clock, eyes, hands.
+        state: Made by replaying the journal.
+        dry_run: Decide everything, restart nothing: every service is only observed.
+    """
+
+    def __init__(
+        self, config: Config, parts: Parts, state: State, *, dry_run: bool = False
+    ) -> None:
+        self._parts = parts
+        self._state = state
+        self._dry_run = dry_run
+        self._config = self._as_allowed(config)
+        self._inbox: queue.SimpleQueue[tuple[Entry, ...]] = queue.SimpleQueue()
+        self._outside = 0  # writes of others that the state does not know yet
+        self._count = threading.Lock()
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._reconciled_wall = 0.0
+        self._looked_at = 0.0
+        self._broken = ""  # why rounds break, and how many in a row
+        self._breaks = 0
+        self._began_wall = parts.clock.now().wall
+        self._blind: bool | None = None
+        self._lock = threading.Lock()  # one round at a time, also for callers of `round`
+        self._copy = state  # the state as others may see it; made anew when it has changed
+        self._changed = True
+        self._view = self._picture(SPENT_WORLD)
+
+    # What others may call, from any thread -----------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread.start()
+
+    def stop(self, wait_s: float = 5.0) -> None:
+        """End after the present round; restarts that are under way are found again at the next start."""
+        self._stop.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(wait_s)
+
+    def alive(self) -> bool:
+        """Whether the engine's thread still works."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def trouble(self) -> str:
+        """Return why nothing is healed although the engine lives; "" while its rounds end well."""
+        if self._breaks < TROUBLE:
+            return ""
+        return f"{self._breaks} rounds in a row broke: {self._broken}"
+
+    def wake(self) -> None:
+        """Make the next round begin now."""
+        self._wake.set()
+
+    def view(self) -> View:
+        """Return the newest picture."""
+        return self._view
+
+    def accept(self, *found: Record) -> Future[tuple[Entry, ...]]:
+        """Write *found* into the journal; take it in and wake up once it is committed."""
+        with self._count:
+            self._outside += 1
+        try:
+            future = self._parts.journal.submit(*found)
+        except BaseException:
+            self._known()
+            raise
+        future.add_done_callback(self._committed)
+        return future
+
+    def configure(self, config: Config) -> None:
+        """Work by *config* from the next round on."""
+        with self._lock:
+            self._config = self._as_allowed(config)
+            self._parts.looker.configure(self._config)
+        self._wake.set()
+
+    def _committed(self, future: Future[tuple[Entry, ...]]) -> None:
+        if future.exception() is not None:
+            self._known()
+            return
+        self._inbox.put(future.result())
+        self._wake.set()
+
+    def _known(self) -> None:
+        with self._count:
+            self._outside -= 1
+
+    def _as_allowed(self, config: Config) -> Config:
+        if not self._dry_run:
+            return config
+        watched = {n: replace(s, mode=Mode.OBSERVE) for n, s in config.services.items()}
+        return replace(config, services=watched)
+
+    # The rounds --------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            began = self._parts.clock.now().steady
+            try:
+                self.round()
+            except Exception as error:
+                # The engine outlives every round; what broke is tried again.
+                log.exception("a round broke")
+                self._breaks += 1
+                self._broken = f"{type(error).__name__}: {error}"[:MAX_BROKEN]
+                self._stop.wait(FAILED_WAIT_S)
+            else:
+                self._breaks, self._broken = 0, ""
+            ended = self._parts.clock.now().steady
+            self._wake.wait(self._config.alertmanager.poll_s)
+            # In a flood the others, who take it in, get as much time as we take.
+            breath = min(ended - began, BREATH_S) - (self._parts.clock.now().steady - ended)
+            if breath > 0:
+                self._stop.wait(breath)
+            self._wake.clear()
+
+    def round(self) -> None:
+        """Look, decide, write, and restart at most one container."""
+        with self._lock:
+            self._take_in()
+            plan = self._seen_twice(self._decide(self._look()))
+            if plan.act is not None and self._is_stale():
+                log.warning("looked too long ago to restart %s; looking again", plan.act.restart)
+                self._wake.set()
+                plan = Plan(plan.records, tuple(d for d in plan.decisions if d is not plan.act))
+            self._write(plan)
+            self._view = self._picture(self._world)
+            if plan.act is not None:
+                self._act(plan.act)
+            self._view = self._picture(self._world)
+            self._report()
+            # A checkpoint must hold all entries up to the last one in it: none may be on its way.
+            if self._parts.journal.due() and not self._outside:
+                self._parts.journal.compact(self._state.to_json())
+
+    def _report(self) -> None:
+        """Note that people are told of tiers that have only been observed; the observer tells them."""
+        tiers = observing.due(self._config, self._state, self._parts.clock.now())
+        if tiers:
+            self._append([records.reported(tiers)])
+
+    def _take_in(self) -> None:
+        """Fold what others wrote: accepted alerts, wishes of humans, ends of restarts."""
+        while True:
+            try:
+                entries = self._inbox.get_nowait()
+            except queue.Empty:
+                return
+            for entry in entries:
+                self._apply(entry)
+            self._known()
+
+    def _look(self) -> World:
+        """Return the world as it is now, having noted what it tells of restarts and of human stops."""
+        self._world = self._parts.looker.look(self._state)
+        now = self._parts.clock.now()
+        self._looked_at = now.steady
+        if self._world.alerts is not None:
+            self._reconciled_wall = now.wall
+        found = list(self._parts.restarts.recover(self._state, self._world, now))
+        stops = self._parts.stops()
+        if self._world.docker_up and stops != self._state.stops:
+            found.append(records.stopped(stops))
+        self._append(found)
+        self._tell_blind(now)
+        return self._world
+
+    def _decide(self, world: World) -> Plan:
+        here = Situation(self._config, self._state, world, self._parts.clock.now())
+        return decide(here, self._parts.new_id)
+
+    def _seen_twice(self, plan: Plan) -> Plan:
+        """Return a plan that restarts nothing but what two looks in a row decided on."""
+        for _ in range(MAX_LOOKS):
+            act = plan.act
+            if act is None:
+                return plan
+            plan = self._confirm(act)
+            if plan.act is not None and plan.act.restart == act.restart:
+                return plan
+        if plan.act is not None:
+            self._wake.set()  # another one with every look: this is no time to act
+            return Plan((), ())
+        return plan
+
+    def _confirm(self, act: Decision) -> Plan:
+        """Collect the evidence, look again, and decide again: what stands in the plan then is done."""
+        self._parts.restarts.collect(act)
+        self._take_in()  # a human may have spoken meanwhile
+        return self._decide(self._look())
+
+    def _write(self, plan: Plan) -> None:
+        """Write what was decided, in few commits: after a flood there are thousands of decisions."""
+        news = [each for each in plan.decisions if self._is_news(each)]
+        found = [*plan.records, *map(records.decided, news)]
+        for start in range(0, len(found), AT_ONCE):
+            self._append(found[start : start + AT_ONCE])
+        for decision in news:
+            self._parts.observer.decided(decision)
+
+    def _is_news(self, decision: Decision) -> bool:
+        """Whether *decision* acts, answers an accepted alert, or differs from the last one about the same."""
+        if decision.outcome is Outcome.ACT:
+            return True
+        lasts = (
+            [self._state.answers.get(fingerprint) for fingerprint, _ in decision.alerts]
+            if decision.lone
+            else [self._state.last.get(decision.service)]
+        )
+        again = all(last is not None and last.says(decision) for last in lasts)
+        accepted = any(key in self._state.pending for key in decision.alerts)
+        return not again or (accepted and decision.reason not in UNCONFIRMED)
+
+    def _act(self, decision: Decision) -> None:
+        """Write the intent, then restart, unless time has passed since the look."""
+        intent = self._parts.restarts.intent(decision, self._config, self._world)
+        entries = self._append([intent])
+        if self._is_stale():
+            self._append([self._parts.restarts.abandoned(intent)])
+            self._wake.set()
+            return
+        self._parts.restarts.start(entries[0], self.accept)
+
+    def _is_stale(self) -> bool:
+        return self._parts.clock.now().steady - self._looked_at > FRESH_S
+
+    # State, written and told -------------------------------------------------------------------------
+
+    def _append(self, found: list[Record] | tuple[Record, ...]) -> tuple[Entry, ...]:
+        if not found:
+            return ()
+        entries = self._parts.journal.append(*found)
+        for entry in entries:
+            self._apply(entry)
+        return entries
+
+    def _apply(self, entry: Entry) -> None:
+        before = self._state.incidents.get(str(entry.body.get("incident", "")))
+        intent = self._state.intents.get(str(entry.body.get("action", "")))
+        self._state.apply(entry)
+        self._changed = True
+        record = Record(entry.kind, entry.body)
+        if entry.kind == records.CLOSED and before is not None:
+            took_s = entry.at - before.opened_at
+            self._parts.observer.closed(before, str(entry.body["how"]), took_s)
+        elif entry.kind == records.FINISHED and intent is not None:
+            asked = {"service": intent.service, "tier": intent.tier, "rung": intent.rung}
+            asked |= {"action": intent.action, "incident": intent.incident}
+            asked |= {"why": intent.why, "detail": intent.detail}
+            self._parts.observer.restarted(Record(records.INTENDED, asked), record)
+        elif entry.kind != records.DECIDED:
+            self._parts.observer.changed(record)
+
+    def _tell_blind(self, now: Moment) -> None:
+        blind = self._is_blind(now)
+        if blind != self._blind:
+            if blind or self._blind is not None:
+                self._parts.observer.blind(blind=blind)
+            self._blind = blind
+
+    def _is_blind(self, now: Moment) -> bool:
+        if self._world.alerts is not None:
+            return Situation(self._config, self._state, self._world, now).blind
+        heard_wall = max(self._reconciled_wall, self._began_wall)
+        return now.wall - heard_wall > self._config.alertmanager.blind_after_s
+
+    def _picture(self, world: World) -> View:
+        now = self._parts.clock.now()
+        if self._changed:
+            self._copy, self._changed = self._state.copy(), False
+        return View(
+            config=self._config,
+            state=self._copy,
+            world=world,
+            moment=now,
+            blind=bool(self._blind),
+            alertmanager_up=world.alerts is not None,
+            docker_up=world.docker_up,
+            reconciled_wall=self._reconciled_wall,
+            committed_wall=self._parts.journal.last_commit_wall,
+            dry_run=self._dry_run,
+        )

@@ -1,0 +1,1 @@
+"""Who heals the healer: a check for a host timer."""

@@ -1,0 +1,1 @@
+"""Messages to people, beside the alerts."""

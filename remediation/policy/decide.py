@@ -1,0 +1,331 @@
+"""
+Decide: from what is configured, remembered and seen to what is written down, and at most one restart.
+
+Pure; time is part of the situation. The order is that of caution: what can never be done, what
+cannot be told, what may not be done now, what comes next on the ladder, and whether limits allow it.
+Recovery is noticed in every state, also while nothing may be done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import TypeVarTuple
+
+from remediation import records
+from remediation.model import Decision, Entry, Outcome, Record, Rung
+from remediation.policy import limits
+from remediation.policy.candidates import Key, find_candidates
+from remediation.policy.ladder import next_step
+from remediation.policy.limits import Obstacle
+from remediation.policy.situation import Situation
+from remediation.policy.storm import explained, storm_records
+from remediation.state import Incident, State
+
+About = TypeVarTuple("About")
+ROOT_ALERT_S = 900.0  # for Prometheus to see what we see; the longest hold of ServiceDown is below
+LOOPS, LOOP_S = 4, 300.0  # starts within an alert's life that may be starts; more are a loop
+MAX_UNKNOWN = 2  # restarts of one incident whose outcome nobody learnt; then a human looks
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    What is to be written, in this order, and what was decided; at most one decision acts.
+
+    *records* hold changes of incidents and storm; *decisions* one per root and per alert that came to
+    nothing. The engine writes both, decisions only when they differ from the last.
+    """
+
+    records: tuple[Record, ...]
+    decisions: tuple[Decision, ...]
+
+    @property
+    def act(self) -> Decision | None:
+        """The restart to be done now."""
+        return next((each for each in self.decisions if each.outcome is Outcome.ACT), None)
+
+
+@dataclass(slots=True)
+class Group:
+    """One root and the alerts that it explains; *own* says whether one of them is its own."""
+
+    root: str
+    alerts: list[Key] = field(default_factory=list)
+    own: bool = False
+
+
+def decide(here: Situation, new_id: Callable[[], str]) -> Plan:
+    """
+    Return what is to be written and done in the situation *here*.
+
+    Args:
+        here: The situation; its state is not changed.
+        new_id: Names a new incident.
+    """
+    return _Thinking(here, new_id).plan()
+
+
+class _Thinking:
+    """One decision in the making: records are applied to a state of our own as they are noted."""
+
+    def __init__(self, here: Situation, new_id: Callable[[], str]) -> None:
+        self._here = here
+        self._own = False  # whether the state in it is ours to change
+        self._new_id = new_id
+        self._records: list[Record] = []
+        self._decisions: list[Decision] = []
+        self._acted = False
+
+    def plan(self) -> Plan:
+        here = self._here
+        found = find_candidates(here)
+        self._decisions += found.decisions
+        self._decisions += self._unconfirmed()
+        groups = _group(here, found.services)
+        if here.world.docker_up:
+            self._observe(groups)
+            if not _first(limits.CANNOT_TELL, here):
+                # What was observed has changed the state: the storm is judged by the new one.
+                self._note(*storm_records(self._here, _roots(here, groups)))
+        for group in groups:
+            self._decisions.append(self._about(group))
+        return Plan(tuple(self._records), tuple(self._decisions))
+
+    def _note(self, *found: Record) -> None:
+        now = self._here.now
+        if found and not self._own:
+            self._here, self._own = replace(self._here, state=self._state.copy()), True
+        for record in found:
+            self._records.append(record)
+            self._state.apply(Entry(0, now.steady, now.wall, record.kind, record.body, ""))
+
+    @property
+    def _state(self) -> State:
+        return self._here.state
+
+    def _unconfirmed(self) -> list[Decision]:
+        """Answer accepted alerts that nobody can be asked about."""
+        obstacle = _first(limits.CANNOT_TELL[:2], self._here)
+        if obstacle is None:
+            return []
+        return [
+            Decision(
+                Outcome.DEFER,
+                obstacle.reason,
+                service if (service := pending.labels.get("service", "")) in self._here.config.services else "",
+                detail=pending.labels.get("alertname", ""),
+                alerts=(key,),
+                lone=True,
+            )
+            for key, pending in self._state.pending.items()
+        ]  # fmt: skip
+
+    def _observe(self, groups: list[Group]) -> None:
+        """Note which incidents have become healthy, have relapsed, or are over."""
+        here = self._here
+        busy = {found.id for group in groups if (found := self._incident_of(group.root))}
+        for incident in list(self._state.incidents.values()):
+            if incident.root not in here.config.services:
+                self._note(records.closed(incident.id, "unknown"))
+                continue
+            sight = here.sight(incident.root)
+            if sight.container.stopped or (sight.container.state == "absent"):
+                self._note(records.closed(incident.id, "cancelled"))
+            elif not sight.healthy:
+                if incident.healthy_at is not None:
+                    self._note(records.relapsed(incident.id))
+            elif incident.healthy_at is None:
+                self._note(records.healthy(incident.id))
+            elif incident.id not in busy and self._stayed_well(incident):
+                ours = incident.tries and not incident.gave_up
+                self._note(records.closed(incident.id, "healed" if ours else "recovered"))
+
+    def _stayed_well(self, incident: Incident) -> bool:
+        here = self._here
+        if here.blind or not here.settled or incident.healthy_at is None:
+            return False
+        return here.now.steady - incident.healthy_at >= here.config.ladder.probation_s
+
+    def _incident_of(self, root: str) -> Incident | None:
+        """Return the open incident that *root* belongs to: its own, or that of a root healed below it."""
+        for incident in self._state.incidents.values():
+            if incident.root == root:
+                return incident
+        below = self._here.config.graph.needs(root)
+        for incident in self._state.incidents.values():
+            # One that was handed over stays that of the dependant it was handed over for.
+            open_to = not incident.gave_up or incident.handed == root
+            if incident.root in below and incident.tries and open_to:
+                return incident
+        return None
+
+    def _about(self, group: Group) -> Decision:
+        """Return the decision about one root."""
+        here, root = self._here, group.root
+        obstacle = _first(limits.NEVER, here, root)
+        if not group.own:
+            obstacle = self._of_others(group, obstacle)
+        obstacle = obstacle or _first(limits.CANNOT_TELL, here)
+        incident = self._incident_of(root)
+        obstacle = obstacle or self._not_now(group)
+        if obstacle is not None:
+            return self._decision(group, obstacle, incident)
+        if incident is None:
+            incident = self._open(root, min(start for _, start in group.alerts))
+        obstacle = _first(limits.MAY_NOT, self._here)
+        if obstacle is not None:
+            return self._decision(group, obstacle, incident)
+        return self._next(group, incident)
+
+    def _of_others(self, group: Group, never: Obstacle | None) -> Obstacle:
+        """Return why a root is not worked on that only the alerts of its dependants speak of."""
+        here, root = self._here, group.root
+        if held := limits.maintenance(here, root):
+            return held
+        if root in here.silenced:
+            return Obstacle(Outcome.SKIP, "silenced", f"the alert of {root}")
+        if never is not None:
+            detail = f"{root}: {never.reason}"
+            return Obstacle(Outcome.ESCALATE, "stopped_dependency", detail)
+        if obstacle := _first(limits.CANNOT_TELL, here):
+            return obstacle
+        # Prometheus has had its time: what only we see unhealthy, a human has to look at.
+        late = self._alerted_s(group) > ROOT_ALERT_S
+        outcome = Outcome.ESCALATE if late else Outcome.DEFER
+        return Obstacle(outcome, "root_without_alert", f"{root} is unhealthy as we see it")
+
+    def _not_now(self, group: Group) -> Obstacle | None:
+        obstacle = _first(limits.NOT_NOW, self._here, group.root)
+        if obstacle is None or obstacle.reason not in ("starting", "recreated"):
+            return obstacle
+        # Who starts again and again is never up for long enough; that is no start any more.
+        start_s = self._here.start_s(self._here.config.services[group.root])
+        return None if self._alerted_s(group) > LOOPS * start_s + LOOP_S else obstacle
+
+    def _alerted_s(self, group: Group) -> float:
+        """Return for how long the oldest alert of *group* has been active."""
+        return self._here.age_s(min(start for _, start in group.alerts))
+
+    def _next(self, group: Group, incident: Incident) -> Decision:
+        """Return the decision about one root that may be worked on: climb, wait, or restart."""
+        if incident.gave_up:
+            return self._decision(group, Obstacle(Outcome.SKIP, incident.gave_up), incident)
+        if incident.unknown >= MAX_UNKNOWN:
+            return self._give_up(group, incident, "unknown_outcome")
+        if group.root != incident.root and not self._waited(incident):
+            detail = f"{incident.root} was healed; {group.root} may recover by itself"
+            return self._decision(group, Obstacle(Outcome.DEFER, "verifying", detail), incident)
+        step = next_step(self._here, incident)
+        while step.climb:
+            rung = self._above(incident)
+            if rung is Rung.PAGE:
+                return self._give_up(group, incident, "ladder_exhausted", step.detail)
+            self._note(records.climbed(incident.id, rung))
+            incident = self._state.incidents[incident.id]
+            step = next_step(self._here, incident)
+        if step.reason:
+            obstacle: Obstacle | None = Obstacle(Outcome.DEFER, step.reason, step.detail)
+        else:
+            obstacle = self._hindered(step.service, incident, group)
+        if obstacle is not None:
+            return self._decision(group, obstacle, incident, step.service)
+        self._acted = True
+        reason = "approved" if incident.approved_at is not None else "restart"
+        evidence = self._here.sight(step.service).evidence or step.detail
+        obstacle = Obstacle(Outcome.ACT, reason, evidence)
+        return self._decision(group, obstacle, incident, step.service)
+
+    def _hindered(self, service: str, incident: Incident, group: Group) -> Obstacle | None:
+        if self._acted:
+            return Obstacle(Outcome.DEFER, "spacing", "another restart is about to be done")
+        here = self._here
+        # What holds for the root itself was asked before.
+        elsewhere = limits.ELSEWHERE if service != group.root else ()
+        return _first(elsewhere, here, service) or _first(
+            limits.ONE_RESTART, here, service, incident
+        )
+
+    def _waited(self, incident: Incident) -> bool:
+        """Whether dependants had the probation time since their root became healthy."""
+        since = incident.healthy_at
+        probation_s = self._here.config.ladder.probation_s
+        return since is not None and self._here.now.steady - since >= probation_s
+
+    def _above(self, incident: Incident) -> Rung:
+        rungs = self._here.config.ladder.rungs
+        present = Rung(incident.rung)
+        if present not in rungs:
+            return Rung.PAGE
+        return rungs[min(rungs.index(present) + 1, len(rungs) - 1)]
+
+    def _open(self, root: str, episode_wall: float) -> Incident:
+        here = self._here
+        since = here.now.steady - here.config.ladder.same_incident_s
+        earlier = [
+            each
+            for each in self._state.closed
+            if each.root == root and each.tries and (each.closed_at or 0.0) > since
+        ]
+        follows = earlier[-1].id if earlier else ""
+        reset_s = here.config.ladder.backoff_reset_s
+        rested = bool(earlier) and here.now.steady - (earlier[-1].closed_at or 0.0) >= reset_s
+        tier = here.config.services[root].tier
+        name = self._new_id()
+        self._note(records.opened(name, root, tier, episode_wall, follows, rested=rested))
+        first = here.config.ladder.rungs[0]
+        if not follows and first is not Rung.SERVICE:
+            self._note(records.climbed(name, first))
+        return self._state.incidents[name]
+
+    def _give_up(self, group: Group, incident: Incident, reason: str, detail: str = "") -> Decision:
+        tier = self._here.config.services[group.root].tier
+        self._note(records.gave_up(incident.id, reason, group.root, tier))
+        return self._decision(group, Obstacle(Outcome.ESCALATE, reason, detail), incident)
+
+    def _decision(
+        self,
+        group: Group,
+        obstacle: Obstacle,
+        incident: Incident | None = None,
+        restart: str = "",
+    ) -> Decision:
+        return Decision(
+            outcome=obstacle.outcome,
+            reason=obstacle.reason,
+            service=group.root,
+            tier=self._here.config.services[group.root].tier,
+            rung=Rung(incident.rung) if incident else Rung.SERVICE,
+            incident=incident.id if incident else "",
+            restart=restart,
+            detail=obstacle.detail,
+            alerts=tuple(group.alerts),
+        )
+
+
+def _first(
+    guards: Iterable[Callable[[*About], Obstacle | None]], *about: *About
+) -> Obstacle | None:
+    """Return what the first guard says that says anything."""
+    return next((found for guard in guards if (found := guard(*about)) is not None), None)
+
+
+def _group(here: Situation, services: dict[str, list[Key]]) -> list[Group]:
+    """Return one group per root, in the order in which services start; alerts sorted, none twice."""
+    groups: dict[str, Group] = {}
+    for service, alerts in services.items():
+        roots = here.config.graph.roots(service, here.suspect)
+        alerted = [name for name in roots if name in services]
+        root = (alerted or roots or (service,))[0]
+        group = groups.setdefault(root, Group(root))
+        group.alerts = sorted({*group.alerts, *alerts})
+        group.own = group.own or root == service
+    return [groups[name] for name in here.config.graph.sort(groups)]
+
+
+def _roots(here: Situation, groups: list[Group]) -> list[str]:
+    """Return the roots that something besides their alert calls unhealthy, and nobody is at work on."""
+    found = [group.root for group in groups if here.sight(group.root).evidence]
+    return [
+        name for name in found if not explained(here, name) and not _first(limits.NEVER, here, name)
+    ]

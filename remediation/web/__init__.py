@@ -1,0 +1,1 @@
+"""What is served: webhook, operator API, status page, metrics."""
