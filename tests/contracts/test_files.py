@@ -24,7 +24,7 @@ _ROOT = Path(__file__).parent.parent.parent
 
 def _schema(path: str) -> dict[str, Any]:
     room, _, file = path.partition("/")
-    name = "guard" if file == "guard.yml" else "config"
+    name = "guard/guard" if file == "guard.yml" else "config"
     text = (_ROOT / room / f"{name}.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-UNITS = ROOT / "remediation" / "systemd"
+UNITS = ROOT / "remediation" / "guard" / "systemd"
 
 
 def _unit(name: str) -> ConfigParser:
