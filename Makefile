@@ -59,6 +59,7 @@ bench: dev tools-min ## Measure speed, memory and the time of the generated test
 	@$(BIN)/python -m bench
 	@$(BIN)/python -m bench.exporters
 	@$(BIN)/python -m bench.remediation
+	@$(BIN)/python -m bench.remediation_healing
 
 mutants: dev tools-min ## Break every alert on purpose and count how many breaks its test sees
 	@$(BIN)/python -m tests.mutants

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from bench.remediation_own import own_time
+from bench.remediation_speed import process
 from remediation.journal.journal import Journal, verify
 from remediation.model import Record
 
@@ -120,7 +122,7 @@ def _syncs(folder: Path) -> float:
         return SYNCS / sum(_timed(write, SYNCS))
 
 
-PARTS: tuple[Callable[[Path], Iterator[str]], ...] = (journal,)
+PARTS: tuple[Callable[[Path], Iterator[str]], ...] = (journal, own_time, process)
 
 
 def main() -> int:
