@@ -36,6 +36,7 @@ def test_a_dead_dependency_comes_first(ground: Ground) -> None:
         story.judge(only=["db", "api"])
 
 
+@pytest.mark.chaos
 def test_a_storm_freezes(ground: Ground) -> None:
     """Three roots in two tiers: nothing is restarted until a human releases it, then one by one."""
     with ground.remediator() as story:
