@@ -29,7 +29,7 @@ test: dev tools ## Set up what the tests need and run them all
 test-long: dev tools ## Break the played platform on purpose, on the current servers, too; minutes
 	@$(BIN)/python -m pytest -n0 -m long
 
-chaos: dev tools ## Break the remediator, its engine and its disk again and again; a quarter of an hour
+chaos: dev tools ## Break the remediator, its engine and its disk again and again; three quarters of an hour
 	@$(BIN)/python -m pytest -n0 -m chaos
 
 test-quick: dev ## Run the tests that start no servers
