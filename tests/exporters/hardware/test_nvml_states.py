@@ -10,6 +10,7 @@ import pytest
 from exporters.nvml_driver import NvmlDriver, State
 from tests.exporters.hardware.conftest import TWO_GPUS, Make, ask
 from tests.exporters.nvml.fake import child_env
+from tests.live.servers import until
 
 Start = Callable[..., NvmlDriver]
 
@@ -183,11 +184,14 @@ def test_a_lost_gpu_is_looked_for_again(fake: Make) -> None:
     assert ask(driver).gpus[1]["code"] == 15
     before = driver.pid
     said.say()
-    state = ask(driver)
-    after = driver.pid
+
+    def is_anew() -> bool:
+        # While a thread of the last round has not quite ended, the library is left as it is.
+        state = ask(driver)
+        return driver.pid != before and [0, 0] == [state.gpus[each]["code"] for each in (0, 1)]
+
+    until(is_anew, "the library is started anew, and the GPU is back")
     driver.close()
-    assert [0, 0] == [state.gpus[index]["code"] for index in (0, 1)]
-    assert before != after
 
 
 def test_a_list_of_processes_that_grows_meanwhile(fake: Make, drivers: Start) -> None:
