@@ -27,7 +27,10 @@ EXPORTERS_DIR = "exporters"
 REMEDIATION_FILE = "remediation/config.yml"
 GUARD_FILE = "remediation/guard.yml"
 COMPOSE_FILE = "remediation/compose.yml"
-_SCHEMAS = {REMEDIATION_FILE: ("config", "config"), GUARD_FILE: ("guard/guard", "guard")}  # file, $defs
+_SCHEMAS = {
+    REMEDIATION_FILE: ("config", "config"),
+    GUARD_FILE: ("guard/guard", "guard"),
+}  # file, $defs
 
 
 def render(catalog: Catalog) -> tuple[Artifact, ...]:
