@@ -3,7 +3,7 @@ What the journal adds up to: incidents, intents, budgets, storm, pause, holds, a
 
 `State.apply` folds one entry after the other; the same entries always give the same state, before
 and after a crash. A checkpoint is the whole state as JSON. Nothing here reads a clock: entries carry
-their times.
+their times. The module is long because what an entry means and what it changes are read together.
 """
 
 from __future__ import annotations

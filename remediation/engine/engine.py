@@ -4,7 +4,8 @@ The engine: look at the world, decide, write it down, act; round after round, on
 A round comes with every poll period, and at once when an alert was accepted, Docker told of an event,
 a human spoke, or a restart ended. Only this thread changes the state, and only by entries that the
 journal has committed: what it could not write it does not do. Restarts run on threads of their own
-(remediation.engine.restarts), so that one that hangs costs nobody else's observation.
+(remediation.engine.restarts), so that one that hangs costs nobody else's observation. The module is
+long because the order of one round is its whole point.
 """
 
 from __future__ import annotations
