@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.remediation.guard.stage import Stage
-
-
-@pytest.fixture(autouse=True)
-def _own_log() -> Iterator[None]:
-    """Give the root logger back as it was: the command takes it for itself."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 @pytest.fixture
