@@ -103,11 +103,12 @@ def running_engine(folder: Path) -> Iterator[Engine]:
                     ids = engine.docker("ps", "-aq").split()
                     if ids:
                         engine.docker("rm", "-f", *ids)
-            _forget_networks(Path(short))
         except pytest.fail.Exception as error:
             if "dockerd ended" in str(error):
                 pytest.skip(f"dockerd does not run here: {error}")
             raise
+        finally:
+            _forget_networks(Path(short))
 
 
 def _forget_networks(folder: Path) -> None:
