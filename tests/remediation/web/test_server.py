@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import socket
@@ -12,10 +13,12 @@ from pathlib import Path
 
 import bcrypt
 import pytest
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from exporters.config import Address
 from exporters.web_guard import Guard
 from exporters.yaml_read import ConfigError
+from remediation.web.patience import Patient
 from remediation.web.server import WebServer
 from remediation.web.tls import Tls
 from tests.exporters.frame.pki import Pair, make_authority, sign
@@ -81,6 +84,24 @@ def test_a_head_byte_by_byte_is_cut_off(desk: FakeDesk, tmp_path: Path) -> None:
         assert closed(slow) == b""
         gone.set()
         thread.join()
+
+
+def test_answers_wait_for_no_acknowledgement(
+    desk: FakeDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second packet of an answer goes out at once: else each delivery would cost 40 ms (delayed ACK)."""
+    found = []
+
+    def made(self: Patient, transport: asyncio.Transport) -> None:
+        accepted = transport.get_extra_info("socket")
+        found.append(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        H11Protocol.connection_made(self, transport)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Patient, "connection_made", made)
+    with serving(desk, tmp_path) as web:
+        assert web.alerts(message(alert())).status == 200
+
+    assert found == [1]
 
 
 def test_the_second_head_has_the_same_time(desk: FakeDesk, tmp_path: Path) -> None:
