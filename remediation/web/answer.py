@@ -10,7 +10,6 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -28,7 +27,7 @@ _HEADERS = {
     "Cache-Control": "no-store",
     "Server": "tierwatch",
 }
-_NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
+_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 
 
 class AnswerError(Exception):
@@ -95,17 +94,19 @@ class SafeHeaders:
 
     def __init__(self, app: ASGIApp, extra: Mapping[str, str]) -> None:
         self._app = app
-        self._headers = {**_HEADERS, **extra}
+        told = {name.lower(): value for name, value in {**_HEADERS, **extra}.items()}
+        self._raw = [(n.encode("latin-1"), v.encode("latin-1")) for n, v in told.items()]
+        self._names = frozenset(name for name, _ in self._raw)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers[name] = value
-                headers.setdefault("Content-Security-Policy", _NO_PAGE)
+                own = [each for each in message["headers"] if each[0] not in self._names]
+                if not any(name == _POLICY[0] for name, _ in (*own, *self._raw)):
+                    own.append(_POLICY)
+                message["headers"] = [*own, *self._raw]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -47,12 +47,11 @@ class Metrics:
         self._healed_once: dict[str, str] = {}
         self._lock = threading.Lock()
         self._process = ProcessCollector(registry=None)
-        self._intake = Counter(
+        intake = Counter(
             "remediation_intake_total", "Alerts received, by what became of them",
             ["result"], registry=self._registry,
         )  # fmt: skip
-        for result in INTAKE_RESULTS:
-            self._intake.labels(result)
+        self._intake_as = {result: intake.labels(result) for result in INTAKE_RESULTS}
         self._intake_s = Histogram(
             "remediation_intake_duration_seconds", "Time from request to answer of the webhook",
             registry=self._registry, buckets=_INTAKE_S,
@@ -96,8 +95,8 @@ class Metrics:
         self._healthy_s.labels(tier).observe(seconds)
 
     def intake(self, result: str, count: int) -> None:
-        """Count *count* alerts, or one refused message, that ended as *result*."""
-        self._intake.labels(result).inc(count)
+        """Count *count* alerts, or one refused message, that ended as *result* (INTAKE_RESULTS)."""
+        self._intake_as[result].inc(count)
 
     def intake_took(self, seconds: float) -> None:
         """Count how long one answer of the webhook took."""
