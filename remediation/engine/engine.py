@@ -37,6 +37,7 @@ FRESH_S = 5.0  # what was seen longer ago is no reason to act; a look takes well
 AT_ONCE = 500  # records of one commit; that takes well below the journal's patience
 MAX_LOOKS = 3  # for something to be seen twice that is to be restarted; arbitrary
 BREATH_S = 1.0  # between two rounds at most, however long the last one took
+FLOOD = 25  # accepted between two rounds: one that comes a moment later is decided on with the rest
 TROUBLE = 3  # rounds that break one after the other; a full disk for a moment is no news
 MAX_BROKEN = 300  # characters
 FAILED_WAIT_S = 1.0  # after a round that broke
@@ -215,10 +216,10 @@ class Engine:
                 self._breaks, self._broken = 0, ""
             ended = self._parts.clock.now().steady
             self._wake.wait(self._config.alertmanager.poll_s)
-            # In a flood the others, who take it in, get as much time as we take.
-            breath = min(ended - began, BREATH_S) - (self._parts.clock.now().steady - ended)
-            if breath > 0:
-                self._stop.wait(breath)
+            rested = self._parts.clock.now().steady - ended
+            rest = breath(ended - began, self._inbox.qsize()) - rested
+            if rest > 0:
+                self._stop.wait(rest)
             self._wake.clear()
 
     def round(self) -> None:
@@ -387,3 +388,13 @@ class Engine:
             committed_wall=self._parts.journal.last_commit_wall,
             dry_run=self._dry_run,
         )
+
+
+def breath(took_s: float, waiting: int) -> float:
+    """
+    Return how long the engine rests after a round that *took_s*, with *waiting* commits to take in.
+
+    Those who take alerts in get as much time as the engine takes; in a flood, a second, so that it is
+    not slowed down by one look at the world after the other.
+    """
+    return BREATH_S if waiting > FLOOD else min(took_s, BREATH_S)

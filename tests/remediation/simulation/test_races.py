@@ -6,8 +6,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
+import pytest
+
 from remediation import records
 from remediation.clock import Moment
+from remediation.engine.engine import FLOOD, breath
 from remediation.engine.restarts import LATE_S, Restarts
 from remediation.model import Container, Entry, Record, Restarted, Result, Sight, World
 from remediation.state import State
@@ -142,3 +145,12 @@ def test_a_flood_is_answered_in_few_commits() -> None:
 
     assert sim.view().state.pending == {}
     assert sim.commits - before <= 10
+
+
+@pytest.mark.parametrize(
+    ("took_s", "waiting", "rests_s"),
+    [(0.03, 0, 0.03), (0.03, FLOOD, 0.03), (0.03, FLOOD + 1, 1.0), (60.0, 0, 1.0)],
+)
+def test_a_flood_is_not_slowed_down_by_looks(took_s: float, waiting: int, rests_s: float) -> None:
+    """A round gives intake as much time as it took, at most a second; a whole second in a flood."""
+    assert breath(took_s, waiting) == rests_s
