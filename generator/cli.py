@@ -174,7 +174,7 @@ def _add_diff(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "diff",
         help="say what changes between two rendered folders",
         description="Compare two rendered folders (or two catalogs) by meaning: alerts and thresholds, "
-        "targets, routes, boards. Exit 1 when they differ.",
+        "targets, routes, settings, boards. Exit 1 when they differ.",
     )
     command.add_argument("old", type=Path, metavar="OLD", help="rendered folder or catalog")
     command.add_argument("new", type=Path, metavar="NEW", help="rendered folder or catalog")

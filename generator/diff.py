@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from generator.diff_config import CONFIGURATIONS, named
 from generator.errors import CatalogError, Finding, Place
 
 Stack = Mapping[str, str]
@@ -27,12 +28,19 @@ _MEANT = re.compile(
     r"prometheus/(rules|tests)/|prometheus/prometheus\.yml|alertmanager/(routing|alertmanager)\.yml"
     r"|grafana/dashboards/|loki/rules/|remediation/config\.yml|\.tierwatch\.json"
 )
+_RULES = ("prometheus/rules/", "loki/rules/")
+_UNCOUNTED = ("alertmanager", "prometheus", "remediation")
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Difference:
-    """One difference. *sort* is alert, rule, target, route, board, remediation or file."""
+    """
+    One difference.
+
+    *sort* is alert, rule, group, target, job, route, receiver, interval, inhibition, board, file, or
+    the program (prometheus, alertmanager, remediation) whose settings differ.
+    """
 
     sort: str
     subject: str
@@ -68,7 +76,13 @@ def compare(old: Stack, new: Stack) -> tuple[Difference, ...]:
         *_sets(_targets(old), _targets(new), "target"),
         *_sets(_routes(old), _routes(new), "route"),
         *_sets(_panels(old), _panels(new), "board"),
-        *_remediation(old, new),
+        *(Difference(*each) for each in named("board", _boards(old), _boards(new), ("panels",))),
+        *(Difference(*each) for each in named("group", _groups(old), _groups(new), ("rules",))),
+        *(
+            Difference(*each)
+            for name, told in CONFIGURATIONS.items()
+            for each in told(_yaml(old, name), _yaml(new, name))
+        ),
         *_files(old, new),
     )
     return tuple(sorted(set(found)))
@@ -81,7 +95,7 @@ def headline(changes: Sequence[Difference]) -> list[str]:
         (verbs.get(change.text.split(" ", 1)[0], "changes"), change.sort) for change in changes
     )
     parts = [
-        f"{verb} {count} {sort}{'s' if count > 1 and sort != 'remediation' else ''}"
+        f"{verb} {count} {sort}{'s' if count > 1 and sort not in _UNCOUNTED else ''}"
         for (verb, sort), count in sorted(counted.items())
     ]
     return [", ".join(parts)] if parts else []
@@ -94,7 +108,7 @@ def _yaml(stack: Stack, path: str) -> Any:
 
 def _all_rules(stack: Stack) -> Iterator[dict[str, Any]]:
     for path in stack:
-        if path.startswith(("prometheus/rules/", "loki/rules/")):
+        if path.startswith(_RULES):
             for group in _yaml(stack, path).get("groups", ()):
                 yield from group["rules"]
 
@@ -200,6 +214,20 @@ def _panels(stack: Stack) -> dict[str, str]:
     return found
 
 
+def _boards(stack: Stack) -> dict[str, Mapping[str, Any]]:
+    texts = (text for path, text in stack.items() if path.startswith("grafana/dashboards/"))
+    return {board["title"]: board for board in map(json.loads, texts)}
+
+
+def _groups(stack: Stack) -> dict[str, Mapping[str, Any]]:
+    return {
+        group["name"]: group
+        for path in stack
+        if path.startswith(_RULES)
+        for group in _yaml(stack, path).get("groups", ())
+    }
+
+
 def _flat(panels: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for panel in panels:
         yield panel
@@ -215,19 +243,6 @@ def _sets(old: Mapping[str, str], new: Mapping[str, str], sort: str) -> Iterator
         elif old[name] != new[name]:
             detail = f": {old[name]} becomes {new[name]}" if sort == "route" else ""
             yield Difference(sort, name, f"changes {sort} {name}{detail}")
-
-
-def _remediation(old: Stack, new: Stack) -> Iterator[Difference]:
-    path = "remediation/config.yml"
-    before, after = _yaml(old, path), _yaml(new, path)
-    for part in ("services", "tiers"):
-        was = {entry["name"]: entry for entry in before.get(part, ())}
-        now = {entry["name"]: entry for entry in after.get(part, ())}
-        for name in sorted(was.keys() & now.keys()):
-            for key in sorted({*was[name], *now[name]}):
-                if was[name].get(key) != now[name].get(key):
-                    text = f"remediation of {name}: {key} {was[name].get(key)} becomes {now[name].get(key)}"
-                    yield Difference("remediation", name, text)
 
 
 def _files(old: Stack, new: Stack) -> Iterator[Difference]:

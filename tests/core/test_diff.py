@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from generator.diff import Difference, compare, read_stack
+from generator.diff_config import CONFIGURATIONS
 from generator.errors import CatalogError
 from generator.render import Rendered, render
 
 Tierwatch = Callable[..., Any]
 RULES = "prometheus/rules/x.yml"
+PROMETHEUS, ALERTMANAGER = "prometheus/prometheus.yml", "alertmanager/alertmanager.yml"
+REMEDIATION, BOARD = "remediation/config.yml", "grafana/dashboards/x.json"
+
+
+def _jobs(*jobs: Mapping[str, Any]) -> dict[str, str]:
+    return {PROMETHEUS: json.dumps({"scrape_configs": list(jobs)})}
 
 
 def _rules(*rules: Mapping[str, Any]) -> dict[str, str]:
@@ -68,6 +76,61 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str], list[str]]] = {
         _rules({"record": "a:b:c", "expr": "x"}), _rules({"record": "a:b:c", "expr": "y"}),
         ["rule a:b:c: changes its expression"],
     ),
+    "a job": (
+        _jobs({"job_name": "a"}, {"job_name": "b", "sample_limit": 5, "relabel_configs": [{"regex": "x" * 60}]}),
+        _jobs({"job_name": "b", "sample_limit": 6, "relabel_configs": [], "scheme": "https"}),
+        ["removes job a", "job b: changes relabel_configs, sample_limit 5 becomes 6, scheme nothing becomes https"],
+    ),
+    "a setting": (
+        {PROMETHEUS: "global: {scrape_interval: 15s}"}, {PROMETHEUS: "global: {scrape_interval: 30s}"},
+        ["prometheus: global.scrape_interval 15s becomes 30s"],
+    ),
+    "an interval of rules": (
+        {RULES: '{"groups": [{"name": "x", "rules": []}]}'},
+        {RULES: '{"groups": [{"name": "x", "rules": [], "interval": "1m"}]}'},
+        ["group x: interval nothing becomes 1m"],
+    ),
+    "a route": (
+        {ALERTMANAGER: "route: {receiver: all, routes: [{matchers: [a=b], group_wait: 1s}]}"},
+        {ALERTMANAGER: "route: {receiver: all, routes: [{matchers: [a=b], group_wait: 9s}, {matchers: [a=b]}]}"},
+        ["route a=b: group_wait 1s becomes 9s", "adds route a=b (2)"],
+    ),
+    "the order of routes": (
+        {ALERTMANAGER: "route: {routes: [{matchers: [a=b]}, {matchers: [c=d]}]}"},
+        {ALERTMANAGER: "route: {routes: [{matchers: [c=d]}, {matchers: [a=b]}]}"},
+        ["changes the order of routes: the first that fits is taken"],
+    ),
+    "who is told": (
+        {ALERTMANAGER: "receivers: [{name: a}, {name: b, webhook_configs: [{url: x}]}]"},
+        {ALERTMANAGER: "receivers: [{name: b, webhook_configs: [{url: y}]}]"},
+        [
+            "removes receiver a",
+            'receiver b: webhook_configs [{"url": "x"}] becomes [{"url": "y"}]',
+        ],
+    ),
+    "an inhibition": (
+        {ALERTMANAGER: "inhibit_rules: [{source_matchers: [a=b], target_matchers: [c=d], equal: [tier]}]"},
+        {ALERTMANAGER: "inhibit_rules: []"},
+        ["removes inhibition of c=d by a=b with equal tier"],
+    ),
+    "quiet hours": (
+        {ALERTMANAGER: ""}, {ALERTMANAGER: "time_intervals: [{name: night}]"}, ["adds interval night"],
+    ),
+    "what may be restarted": (
+        {REMEDIATION: "{services: [{name: a}, {name: b, mode: act}], storm: {share: 0.5}}"},
+        {REMEDIATION: "{services: [{name: b, mode: observe}], storm: {share: 0.9}, never_restart: [b]}"},
+        [
+            "removes remediation of a",
+            "remediation of b: mode act becomes observe",
+            'remediation: never_restart nothing becomes ["b"]',
+            "remediation: storm.share 0.5 becomes 0.9",
+        ],
+    ),
+    "a board's own": (
+        {BOARD: '{"title": "T", "refresh": "1m", "panels": []}'},
+        {BOARD: '{"title": "T", "refresh": "5m", "panels": []}'},
+        ["board T: refresh 1m becomes 5m"],
+    ),
     "a file without meaning of its own": (
         {"loki/config.yml": "a: 1\n"}, {"loki/config.yml": "a: 2\n"}, ["changes loki/config.yml"],
     ),
@@ -100,6 +163,29 @@ def test_a_stack_equals_itself(platform: Rendered) -> None:
     """Nothing differs between a rendering and itself, or its catalog rendered once more."""
     assert compare(platform.files, platform.files) == ()
     assert compare(platform.files, render(platform.catalog).files) == ()
+
+
+def _leaves(data: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield each single value, as what holds it and the key or index in that; targets have a test above."""
+    for key, value in list(data.items() if isinstance(data, dict) else enumerate(data)):
+        if isinstance(value, dict | list):
+            yield from _leaves(value) if key != "static_configs" else ()
+        else:
+            yield data, key
+
+
+@pytest.mark.parametrize("path", CONFIGURATIONS)
+def test_no_change_goes_unseen(platform: Rendered, path: str) -> None:
+    """Whatever single value of a configuration is another one, there is something that matters."""
+    written, changed = (yaml.safe_load(platform.files[path]) for _ in range(2))
+    unseen = []
+    for holder, key in _leaves(changed):
+        kept, holder[key] = holder[key], "another one"
+        if not any(CONFIGURATIONS[path](written, changed)):
+            unseen.append(f"{key}: {kept}")
+        holder[key] = kept
+
+    assert (unseen, written == changed) == ([], True)
 
 
 def test_a_threshold_set_in_the_catalog_is_one_difference(platform: Rendered) -> None:
