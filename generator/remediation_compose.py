@@ -3,8 +3,8 @@ The remediator and its socket proxies as Compose services: locked in, as small a
 
 An override like those of Prometheus and Alertmanager, to be named in COMPOSE_FILE beside the platform's
 own compose file. It says what follows from the catalog and from least privilege; networks are the
-platform's business. Two variables say where things lie on the host, one is demanded: the group that
-owns Docker's socket, which no catalog knows.
+platform's business. Three variables say where things lie on the host, one more is demanded: the group
+that owns Docker's socket, which no catalog knows.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ _JOURNAL = "remediation"
 _CONFIG = "${TIERWATCH_RENDERED:-./rendered}/remediation:/etc/tierwatch:ro"
 _SECRETS = f"${{TIERWATCH_SECRETS:-./secrets}}/remediation:{SECRETS}:ro"
 _OUR_IMAGE = "${TIERWATCH_IMAGE:-tierwatch-exporters}"
+_SOCKET = "${DOCKER_SOCKET:-/var/run/docker.sock}:/var/run/docker.sock:ro"
 _NOBODY = "65534"
 _DOCKER_GROUP = "${DOCKER_GID:?set it to the group of the socket: stat -c %g /var/run/docker.sock}"
 _MEBIBYTE = 2**20
+_MEMORY_MIB = 256  # where the catalog names no size; the remediator takes less than 100
 
 
 def definitions(catalog: Catalog) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def _proxy(access: Access) -> dict[str, Any]:
         "user": f"{_NOBODY}:{_DOCKER_GROUP}",
         **_locked_in(proxy),
         # Read-only says that the file stays; what may be said through it is the allow-list's business.
-        "volumes": ["/var/run/docker.sock:/var/run/docker.sock:ro"],
+        "volumes": [_SOCKET],
         "healthcheck": _healthcheck(proxy, "/healthcheck"),
     }
 
@@ -75,15 +77,15 @@ def _locked_in(service: Service) -> dict[str, Any]:
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],
         "pids_limit": 128,
+        "ipc": "none",  # /dev/shm is a place to write to, whatever read_only says
         **_limits(service.size),
         "labels": {"tierwatch.tier": service.tier, "tierwatch.kind": service.kind},
     }
 
 
 def _limits(size: Size) -> dict[str, Any]:
-    limits: dict[str, Any] = {}
-    if size.memory_bytes:
-        limits["mem_limit"] = f"{max(size.memory_bytes // _MEBIBYTE, 6)}m"  # Docker's least is 6m
+    memory = max(size.memory_bytes // _MEBIBYTE, 6) if size.memory_bytes else _MEMORY_MIB
+    limits: dict[str, Any] = {"mem_limit": f"{memory}m"}  # Docker's least is 6m
     if size.cpus:
         limits["cpus"] = float(size.cpus)
     return limits

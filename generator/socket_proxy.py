@@ -117,9 +117,13 @@ def _access(proxy: Service, catalog: Catalog) -> Access:
         allow["POST"] = tuple(
             f"{_VERSION}/containers/({names})/restart" for names in _lists(restartable(catalog))
         )
-    names = [reader.name for reader in readers]
-    if restarts:
-        names += [service.name for service in catalog.of_kind(REMEDIATOR)]
+    # The proxy asks for one name after the other until one is the client's. That of a container which is
+    # stopped goes on to the host's name server, and where that is away, costs ten seconds: of a request
+    # for others, never of the remediator's.
+    names = [
+        service.name for service in catalog.of_kind(REMEDIATOR) if restarts or service in readers
+    ]
+    names += [reader.name for reader in readers]
     clients = (*names, *(_probers(proxy, catalog) if names else ()))
     return Access(proxy, tuple(dict.fromkeys(clients)), allow, bool(kinds), restarts)
 

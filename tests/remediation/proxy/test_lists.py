@@ -46,6 +46,23 @@ def test_without_a_remediator_there_is_no_file(make: Make) -> None:
     assert [path for path in contracts.contents(catalog) if path.startswith("remediation/")] == []
 
 
+def test_the_remediator_waits_for_no_name_of_others(make: Make) -> None:
+    """Of the clients of a proxy the remediator stands first, whatever the catalog lists before it."""
+    catalog = make(
+        "  logs: {kind: promtail, depends_on: {door: soft}}\n"
+        "  watch: {kind: agents-exporter, depends_on: {door: soft}}\n"
+        "  door: {kind: docker-socket-proxy}\n"
+        "  gate: {kind: docker-socket-proxy}\n"
+        "  healer: {kind: remediator, depends_on: {gate: hard, door: soft}}\n"
+        "  prober: {kind: blackbox-exporter}\n"
+    )
+
+    assert {access.proxy.name: access.clients for access in accesses(catalog)} == {
+        "door": ("healer", "logs", "watch", "prober"),
+        "gate": ("healer", "prober"),
+    }
+
+
 def test_a_client_alone_gets_its_own_paths(make: Make) -> None:
     """A proxy that serves only the agents exporter lets through what that one asks, and a ping."""
     catalog = make("  door: {kind: docker-socket-proxy}\n  watch: {kind: agents-exporter}\n")
