@@ -58,8 +58,11 @@ class Proxy:
 def build(folder: Path) -> Path:
     """Return the proxy to run: the real one if it is on PATH, else the stand-in, built in *folder*."""
     found = shutil.which("socket-proxy")
-    if found:
-        return Path(found)
+    return Path(found) if found else build_standin(folder)
+
+
+def build_standin(folder: Path) -> Path:
+    """Return the stand-in, built in *folder*."""
     built = folder / "standin"
     command = ["build", "-buildvcs=false", "-trimpath", "-o", str(built), "."]
     env_flags = ["env", "GOFLAGS=", "GOWORK=off", "GOTOOLCHAIN=local", "CGO_ENABLED=0"]

@@ -1,6 +1,7 @@
 // Stands in for wollomatic/socket-proxy in tests, where that cannot be had: it reads the same command line and
 // decides as that one's README says, on the same parts of Go's library. One regular expression per method and flag,
 // with ^ and $ put around the text as it stands, matched against the decoded path; what has none is refused.
+// Called by the name `healthcheck` it is the client of that name in the image: it asks the proxy beside it.
 package main
 
 import (
@@ -12,6 +13,8 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 )
@@ -34,13 +37,39 @@ func known(hosts []string, client net.IP) bool {
 	return false
 }
 
+const health = "127.0.0.1:55555"
+
+// ask ends the process, with 0 when the proxy in the same container reaches its socket.
+func ask() {
+	answer, err := http.Head("http://" + health + "/health")
+	if err != nil || answer.StatusCode != http.StatusOK {
+		log.Fatal("not healthy: ", answer, err)
+	}
+	os.Exit(0)
+}
+
+// tell answers whether socket can be reached now.
+func tell(socket string) {
+	log.Fatal(http.ListenAndServe(health, http.HandlerFunc(func(answer http.ResponseWriter, _ *http.Request) {
+		connection, err := net.Dial("unix", socket)
+		if err != nil {
+			http.Error(answer, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		connection.Close()
+	})))
+}
+
 func main() {
+	if filepath.Base(os.Args[0]) == "healthcheck" {
+		ask()
+	}
 	listen := flag.String("listenip", "127.0.0.1", "")
 	port := flag.Int("proxyport", 2375, "")
 	socket := flag.String("socketpath", "/var/run/docker.sock", "")
 	from := flag.String("allowfrom", "127.0.0.1/32", "")
 	flag.String("loglevel", "", "")
-	flag.Bool("allowhealthcheck", false, "")
+	checked := flag.Bool("allowhealthcheck", false, "")
 	flag.Int("watchdoginterval", 0, "")
 	flag.Bool("stoponwatchdog", false, "")
 	allowed := map[string][]*regexp.Regexp{}
@@ -52,6 +81,9 @@ func main() {
 		})
 	}
 	flag.Parse()
+	if *checked {
+		go tell(*socket)
+	}
 	docker := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: "docker"})
 	docker.Transport = &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 		return net.Dial("unix", *socket)
