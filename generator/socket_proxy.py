@@ -117,15 +117,23 @@ def _access(proxy: Service, catalog: Catalog) -> Access:
         allow["POST"] = tuple(
             f"{_VERSION}/containers/({names})/restart" for names in _lists(restartable(catalog))
         )
-    # The proxy asks for one name after the other until one is the client's. That of a container which is
-    # stopped goes on to the host's name server, and where that is away, costs ten seconds: of a request
-    # for others, never of the remediator's.
-    names = [
-        service.name for service in catalog.of_kind(REMEDIATOR) if restarts or service in readers
-    ]
+    clients = _clients(proxy, readers, restarts=restarts, catalog=catalog)
+    return Access(proxy, clients, allow, bool(kinds), restarts)
+
+
+def _clients(
+    proxy: Service, readers: list[Service], *, restarts: bool, catalog: Catalog
+) -> tuple[str, ...]:
+    """
+    Return who may ask, the remediator first.
+
+    The proxy asks for one name after the other until one is the client's, and for that of a container
+    which is stopped it may wait for the host's name server: the remediator is never made to.
+    """
+    healers = catalog.of_kind(REMEDIATOR)
+    names = [service.name for service in healers if restarts or service in readers]
     names += [reader.name for reader in readers]
-    clients = (*names, *(_probers(proxy, catalog) if names else ()))
-    return Access(proxy, tuple(dict.fromkeys(clients)), allow, bool(kinds), restarts)
+    return tuple(dict.fromkeys([*names, *(_probers(proxy, catalog) if names else ())]))
 
 
 def _readers(proxy: Service, catalog: Catalog) -> list[Service]:

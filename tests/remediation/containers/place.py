@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -76,6 +77,12 @@ class Place:
         """Return what Docker tells of the container of *service*."""
         found: dict[str, Any] = json.loads(self.engine.docker("inspect", f"{PROJECT}-{service}"))[0]
         return found
+
+    def kill(self, service: str) -> None:
+        """End the first process of *service* as a crash does."""
+        pid = self.inspect(service)["State"]["Pid"]
+        assert pid > 1, f"{service} does not run"  # 0 would be ourselves
+        os.kill(pid, signal.SIGKILL)
 
     def status(self, service: str) -> dict[str, str]:
         """Return what the kernel tells of the first process of *service* (proc(5), `status`)."""

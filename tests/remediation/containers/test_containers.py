@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import stat
 import time
 from pathlib import Path
@@ -154,6 +152,18 @@ def test_its_tokens_are_its_own(place: Place) -> None:
     }
 
 
+def test_it_sees_docker_and_alertmanager(place: Place) -> None:
+    """Both answer it in time, although another client of the read proxy, before it in the catalog, was never started."""
+    read = (
+        "import json, urllib.request as u; page = u.urlopen('http://127.0.0.1:9744/metrics').read().decode();"
+        "print(json.dumps([line for line in page.splitlines() if line.startswith(('remediation_docker_up ',"
+        " 'remediation_alertmanager_up '))]))"
+    )
+    seen = ["remediation_alertmanager_up 1.0", "remediation_docker_up 1.0"]
+
+    until(lambda: sorted(place.python(read)) == seen, "both are up", instead=place.told)
+
+
 def test_it_knows_which_container_it_is(place: Place) -> None:
     """It finds its own id, so that it never restarts itself."""
     own = place.python(
@@ -195,7 +205,7 @@ def test_a_stranger_on_the_network_is_refused(place: Place) -> None:
 def test_a_service_that_dies_is_restarted(place: Place) -> None:
     """Told by Alertmanager, the remediator restarts it, which only its proxy lets it do, and notes it in its volume."""
     before, since = place.inspect("backend")["State"], time.time()
-    os.kill(before["Pid"], signal.SIGKILL)
+    place.kill("backend")
     place.alert(WATCHDOG, DOWN)
 
     until(
