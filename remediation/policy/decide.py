@@ -9,13 +9,14 @@ Recovery is noticed in every state, also while nothing may be done.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TypeVarTuple
 
 from remediation import records
 from remediation.model import Decision, Entry, Outcome, Record, Rung
 from remediation.policy import limits
-from remediation.policy.candidates import Key, find_candidates
+from remediation.policy.candidates import find_candidates
+from remediation.policy.grouping import Group, group_by_root
 from remediation.policy.ladder import next_step
 from remediation.policy.limits import Obstacle
 from remediation.policy.situation import Situation
@@ -46,15 +47,6 @@ class Plan:
         return next((each for each in self.decisions if each.outcome is Outcome.ACT), None)
 
 
-@dataclass(slots=True)
-class Group:
-    """One root and the alerts that it explains; *own* says whether one of them is its own."""
-
-    root: str
-    alerts: list[Key] = field(default_factory=list)
-    own: bool = False
-
-
 def decide(here: Situation, new_id: Callable[[], str]) -> Plan:
     """
     Return what is to be written and done in the situation *here*.
@@ -82,7 +74,7 @@ class _Thinking:
         found = find_candidates(here)
         self._decisions += found.decisions
         self._decisions += self._unconfirmed()
-        groups = _group(here, found.services)
+        groups = group_by_root(here, found.services)
         if here.world.docker_up:
             self._observe(groups)
             if not _first(limits.CANNOT_TELL, here):
@@ -153,12 +145,15 @@ class _Thinking:
             if incident.root == root:
                 return incident
         below = self._here.config.graph.needs(root)
-        for incident in self._state.incidents.values():
+        healed = [
+            incident
+            for incident in self._state.incidents.values()
             # One that was handed over stays that of the dependant it was handed over for.
-            open_to = not incident.gave_up or incident.handed == root
-            if incident.root in below and incident.tries and open_to:
-                return incident
-        return None
+            if incident.root in below and incident.tries
+            and (not incident.gave_up or incident.handed == root)
+        ]  # fmt: skip
+        # Of several roots the last one to become healthy: dependants have their time from then on.
+        return max(healed, key=_healthy_since, default=None)
 
     def _about(self, group: Group) -> Decision:
         """Return the decision about one root."""
@@ -298,7 +293,7 @@ class _Thinking:
             rung=Rung(incident.rung) if incident else Rung.SERVICE,
             incident=incident.id if incident else "",
             restart=restart,
-            detail=obstacle.detail,
+            detail=group.told(obstacle.detail),
             alerts=tuple(group.alerts),
         )
 
@@ -310,17 +305,9 @@ def _first(
     return next((found for guard in guards if (found := guard(*about)) is not None), None)
 
 
-def _group(here: Situation, services: dict[str, list[Key]]) -> list[Group]:
-    """Return one group per root, in the order in which services start; alerts sorted, none twice."""
-    groups: dict[str, Group] = {}
-    for service, alerts in services.items():
-        roots = here.config.graph.roots(service, here.suspect)
-        alerted = [name for name in roots if name in services]
-        root = (alerted or roots or (service,))[0]
-        group = groups.setdefault(root, Group(root))
-        group.alerts = sorted({*group.alerts, *alerts})
-        group.own = group.own or root == service
-    return [groups[name] for name in here.config.graph.sort(groups)]
+def _healthy_since(incident: Incident) -> float:
+    """Return since when the root of *incident* is healthy; one that is not comes after all others."""
+    return float("inf") if incident.healthy_at is None else incident.healthy_at
 
 
 def _roots(here: Situation, groups: list[Group]) -> list[str]:
