@@ -8,22 +8,21 @@ Recovery is noticed in every state, also while nothing may be done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVarTuple
 
 from remediation import records
-from remediation.model import Decision, Entry, Outcome, Record, Rung
+from remediation.model import Decision, Entry, Mode, Outcome, Record, Rung
 from remediation.policy import limits
 from remediation.policy.candidates import find_candidates
 from remediation.policy.grouping import Group, group_by_root
-from remediation.policy.ladder import next_step
+from remediation.policy.ladder import Step, next_step
 from remediation.policy.limits import Obstacle
+from remediation.policy.passed import passed_over
 from remediation.policy.situation import Situation
 from remediation.policy.storm import explained, storm_records
 from remediation.state import Incident, State
 
-About = TypeVarTuple("About")
 ROOT_ALERT_S = 900.0  # for Prometheus to see what we see; the longest hold of ServiceDown is below
 LOOPS, LOOP_S = 4, 300.0  # starts within an alert's life that may be starts; more are a loop
 MAX_UNKNOWN = 2  # restarts of one incident whose outcome nobody learnt; then a human looks
@@ -68,6 +67,7 @@ class _Thinking:
         self._records: list[Record] = []
         self._decisions: list[Decision] = []
         self._acted = False
+        self._spoken: set[str] = set()  # services of which something is said already
 
     def plan(self) -> Plan:
         here = self._here
@@ -77,9 +77,10 @@ class _Thinking:
         groups = group_by_root(here, found.services)
         if here.world.docker_up:
             self._observe(groups)
-            if not _first(limits.CANNOT_TELL, here):
+            if not limits.first(limits.CANNOT_TELL, here):
                 # What was observed has changed the state: the storm is judged by the new one.
                 self._note(*storm_records(self._here, _roots(here, groups)))
+        self._spoken = {group.root for group in groups}
         for group in groups:
             self._decisions.append(self._about(group))
         return Plan(tuple(self._records), tuple(self._decisions))
@@ -98,7 +99,7 @@ class _Thinking:
 
     def _unconfirmed(self) -> list[Decision]:
         """Answer accepted alerts that nobody can be asked about."""
-        obstacle = _first(limits.CANNOT_TELL[:2], self._here)
+        obstacle = limits.first(limits.CANNOT_TELL[:2], self._here)
         if obstacle is None:
             return []
         return [
@@ -145,12 +146,15 @@ class _Thinking:
             if incident.root == root:
                 return incident
         below = self._here.config.graph.needs(root)
+        observed = self._here.config.services[root].mode is Mode.OBSERVE
         healed = [
             incident
             for incident in self._state.incidents.values()
             # One that was handed over stays that of the dependant it was handed over for.
             if incident.root in below and incident.tries
             and (not incident.gave_up or incident.handed == root)
+            # One that is observed only says what it would do, and holds nothing up.
+            and not (observed and self._waited(incident))
         ]  # fmt: skip
         # Of several roots the last one to become healthy: dependants have their time from then on.
         return max(healed, key=_healthy_since, default=None)
@@ -158,17 +162,17 @@ class _Thinking:
     def _about(self, group: Group) -> Decision:
         """Return the decision about one root."""
         here, root = self._here, group.root
-        obstacle = _first(limits.NEVER, here, root)
+        obstacle = limits.first(limits.NEVER, here, root)
         if not group.own:
             obstacle = self._of_others(group, obstacle)
-        obstacle = obstacle or _first(limits.CANNOT_TELL, here)
+        obstacle = obstacle or limits.first(limits.CANNOT_TELL, here)
         incident = self._incident_of(root)
         obstacle = obstacle or self._not_now(group)
         if obstacle is not None:
             return self._decision(group, obstacle, incident)
         if incident is None:
             incident = self._open(root, min(start for _, start in group.alerts))
-        obstacle = _first(limits.MAY_NOT, self._here)
+        obstacle = limits.first(limits.MAY_NOT, self._here)
         if obstacle is not None:
             return self._decision(group, obstacle, incident)
         return self._next(group, incident)
@@ -183,7 +187,7 @@ class _Thinking:
         if never is not None:
             detail = f"{root}: {never.reason}"
             return Obstacle(Outcome.ESCALATE, "stopped_dependency", detail)
-        if obstacle := _first(limits.CANNOT_TELL, here):
+        if obstacle := limits.first(limits.CANNOT_TELL, here):
             return obstacle
         # Prometheus has had its time: what only we see unhealthy, a human has to look at.
         late = self._alerted_s(group) > ROOT_ALERT_S
@@ -191,7 +195,7 @@ class _Thinking:
         return Obstacle(outcome, "root_without_alert", f"{root} is unhealthy as we see it")
 
     def _not_now(self, group: Group) -> Obstacle | None:
-        obstacle = _first(limits.NOT_NOW, self._here, group.root)
+        obstacle = limits.first(limits.NOT_NOW, self._here, group.root)
         if obstacle is None or obstacle.reason not in ("starting", "recreated"):
             return obstacle
         # Who starts again and again is never up for long enough; that is no start any more.
@@ -211,14 +215,14 @@ class _Thinking:
         if group.root != incident.root and not self._waited(incident):
             detail = f"{incident.root} was healed; {group.root} may recover by itself"
             return self._decision(group, Obstacle(Outcome.DEFER, "verifying", detail), incident)
-        step = next_step(self._here, incident)
+        step = self._step(incident)
         while step.climb:
             rung = self._above(incident)
             if rung is Rung.PAGE:
                 return self._give_up(group, incident, "ladder_exhausted", step.detail)
             self._note(records.climbed(incident.id, rung))
             incident = self._state.incidents[incident.id]
-            step = next_step(self._here, incident)
+            step = self._step(incident)
         if step.reason:
             obstacle: Obstacle | None = Obstacle(Outcome.DEFER, step.reason, step.detail)
         else:
@@ -231,13 +235,22 @@ class _Thinking:
         obstacle = Obstacle(Outcome.ACT, reason, evidence)
         return self._decision(group, obstacle, incident, step.service)
 
+    def _step(self, incident: Incident) -> Step:
+        """Return what comes next in *incident*, having said whom it passes over, each once."""
+        step = next_step(self._here, incident)
+        for decision in passed_over(self._here, step.passed, incident):
+            if decision.service not in self._spoken:
+                self._spoken.add(decision.service)
+                self._decisions.append(decision)
+        return step
+
     def _hindered(self, service: str, incident: Incident, group: Group) -> Obstacle | None:
         if self._acted:
             return Obstacle(Outcome.DEFER, "spacing", "another restart is about to be done")
         here = self._here
         # What holds for the root itself was asked before.
         elsewhere = limits.ELSEWHERE if service != group.root else ()
-        return _first(elsewhere, here, service) or _first(
+        return limits.first(elsewhere, here, service) or limits.first(
             limits.ONE_RESTART, here, service, incident
         )
 
@@ -298,13 +311,6 @@ class _Thinking:
         )
 
 
-def _first(
-    guards: Iterable[Callable[[*About], Obstacle | None]], *about: *About
-) -> Obstacle | None:
-    """Return what the first guard says that says anything."""
-    return next((found for guard in guards if (found := guard(*about)) is not None), None)
-
-
 def _healthy_since(incident: Incident) -> float:
     """Return since when the root of *incident* is healthy; one that is not comes after all others."""
     return float("inf") if incident.healthy_at is None else incident.healthy_at
@@ -314,5 +320,7 @@ def _roots(here: Situation, groups: list[Group]) -> list[str]:
     """Return the roots that something besides their alert calls unhealthy, and nobody is at work on."""
     found = [group.root for group in groups if here.sight(group.root).evidence]
     return [
-        name for name in found if not explained(here, name) and not _first(limits.NEVER, here, name)
+        name
+        for name in found
+        if not explained(here, name) and not limits.first(limits.NEVER, here, name)
     ]

@@ -19,13 +19,15 @@ class Step:
     """
     What comes next: restart *service*, or wait for *reason*, or climb, or (none of these) nothing to do.
 
-    *detail* is for people.
+    *detail* is for people. *passed* are the unhealthy ones whose turn it would have been before, and
+    that may not be restarted.
     """
 
     service: str = ""
     reason: str = ""
     detail: str = ""
     climb: bool = False
+    passed: tuple[str, ...] = ()
 
 
 def next_step(here: Situation, incident: Incident) -> Step:
@@ -37,21 +39,29 @@ def next_step(here: Situation, incident: Incident) -> Step:
         return waiting
     for name in _cut_off(here, incident):
         return Step(service=name, detail="it shares the network of what was restarted")
+    return _walk(here, incident)
+
+
+def _walk(here: Situation, incident: Incident) -> Step:
     blocked = ""
-    for name in targets(here, incident):
-        if name in incident.tried:
+    passed: list[str] = []
+    for name in _wanted(here, incident):
+        if name in incident.tried or not here.sight(name).evidence:
             continue
+        fit = restartable(here, name) and (name == incident.root or _is_touched(here, name))
         below = here.config.graph.needs(name) & here.suspect
-        if below:
+        if fit and not below:
+            return Step(service=name, passed=tuple(passed))
+        if fit:
             blocked = blocked or f"{name} waits for {', '.join(here.config.graph.sort(below))}"
-            continue
-        return Step(service=name)
+        elif not below and name in here.unhealthy and name != incident.root:
+            passed.append(name)
     # All were tried, or wait for one that did not become healthy: more of the same cures nothing.
-    return Step(climb=True, detail=blocked)
+    return Step(climb=True, detail=blocked, passed=tuple(passed))
 
 
-def targets(here: Situation, incident: Incident) -> tuple[str, ...]:
-    """Return the services that the present rung of *incident* restarts, dependencies first."""
+def _wanted(here: Situation, incident: Incident) -> tuple[str, ...]:
+    """Return the services that the present rung of *incident* is about, dependencies first."""
     root = incident.root
     if incident.rung == Rung.SERVICE.value:
         wanted = {root}
@@ -59,8 +69,7 @@ def targets(here: Situation, incident: Incident) -> tuple[str, ...]:
         wanted = {root, *here.config.graph.needed_by(root)}
     else:
         wanted = {*here.config.members(here.config.services[root].tier)}
-    may = [name for name in wanted if name == root or _is_touched(here, name)]
-    return here.config.graph.sort([name for name in may if restartable(here, name)])
+    return here.config.graph.sort(wanted)
 
 
 def _is_touched(here: Situation, service: str) -> bool:

@@ -7,8 +7,9 @@ first that speaks decides. A guard that is taken out of its tuple makes a test f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVarTuple
 
 from remediation.model import Mode, Outcome
 from remediation.policy import budget
@@ -16,6 +17,7 @@ from remediation.policy.ladder import companions
 from remediation.policy.situation import Situation
 from remediation.state import Incident
 
+About = TypeVarTuple("About")
 APPROVAL_S = 3600.0  # an approval that is older speaks of another situation
 CALL_AFTER_S = 600.0  # a budget that is spent for longer is for people
 RECOVERING_S = 60.0  # how long Docker's own restarts are given beyond the start period
@@ -28,6 +30,11 @@ class Obstacle:
     outcome: Outcome
     reason: str
     detail: str = ""
+
+
+def first(guards: Iterable[Callable[[*About], Obstacle | None]], *about: *About) -> Obstacle | None:
+    """Return what the first of *guards* says that says anything."""
+    return next((found for guard in guards if (found := guard(*about)) is not None), None)
 
 
 def _defer(reason: str, detail: str = "") -> Obstacle:
