@@ -44,19 +44,22 @@ IN_PROGRESS = Alert(
 ACTION_FAILED = Alert(
     name="RemediationActionFailed",
     severity=Severity.WARNING,
-    expr="""sum by (service, rung) (
-  increase(remediation_actions_total{outcome=~"failed|unknown"}[30m])
+    # The time of the failure, not a count of failures: the first one of a service would make a
+    # series that begins with 1, which no increase() sees; and this one outlives the remediator.
+    expr="""time() - max by (service, rung) (
+  last_over_time(remediation_last_failed_action_timestamp_seconds[3m])
 )""",
-    # One failure counts; extrapolated it is at least 1.
-    threshold=0.5,
+    op="<",
+    threshold=1800,
     hold=timedelta(minutes=1),
     family="remediation-action",
     board=BOARD,
     summary="Healing {{ $labels.service }} failed at rung {{ $labels.rung }}",
     description="""The remediator tried rung {{ $labels.rung }} for {{ $labels.service }} in the last half
         hour; the restart failed, or its outcome is unknown. It climbs the ladder while it may.""",
-    fires={'remediation_actions_total{outcome="failed",rung="service"}': "1.06/h"},
-    quiet={'remediation_actions_total{outcome="failed",rung="service"}': "0.94/h"},
+    fires={'remediation_last_failed_action_timestamp_seconds{rung="service"}': "now-1700"},
+    quiet={'remediation_last_failed_action_timestamp_seconds{rung="service"}': "now-1900"},
+    value=1700,
     extra={"rung": "service"},
 )
 

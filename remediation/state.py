@@ -18,6 +18,7 @@ from remediation.model import Decision, Entry, Outcome, Rung
 CHECKPOINT = "checkpoint"
 KEEP_ACTS_S = 31 * 86400.0  # longer than any window that a configuration should have
 KEEP_CLOSED_S = 7 * 86400.0  # longer than same_incident
+KEEP_FAILURES_S = 86400.0  # longer than anybody is told of one
 MAX_STOPS = 4096
 HEALING_S = 900.0  # after a restart, longer than any service takes to start
 MAX_UNDONE = 3  # restarts that were not carried out and do not count; more of them do
@@ -81,6 +82,16 @@ class Act:
     at: float
     service: str
     tier: str
+
+
+@dataclass(slots=True)
+class Failure:
+    """A restart that failed, or whose outcome could not be told, and when that was known."""
+
+    service: str
+    tier: str
+    rung: str
+    wall: float
 
 
 @dataclass(slots=True)
@@ -151,6 +162,7 @@ class State:
     closed: list[Incident] = field(default_factory=list)  # oldest first
     intents: dict[str, Intent] = field(default_factory=dict)
     acts: list[Act] = field(default_factory=list)  # oldest first
+    failures: dict[str, Failure] = field(default_factory=dict)  # the last of each service and rung
     frozen: Freeze | None = None
     released_at: float = 0.0
     pause: Pause | None = None
@@ -219,6 +231,7 @@ class State:
             closed=[Incident(**v) for v in data.get("closed", ())],
             intents={k: Intent(**v) for k, v in data.get("intents", {}).items()},
             acts=[Act(**v) for v in data.get("acts", ())],
+            failures={k: Failure(**v) for k, v in data.get("failures", {}).items()},
             frozen=Freeze(**frozen) if frozen else None,
             released_at=data.get("released_at", 0.0),
             pause=Pause(**pause) if pause else None,
@@ -306,8 +319,16 @@ def _intended(state: State, body: _Body, entry: Entry) -> None:
         incident.healthy_at = None
 
 
-def _finished(state: State, body: _Body, _entry: Entry) -> None:
+def _finished(state: State, body: _Body, entry: Entry) -> None:
     intent = state.intents.pop(body["action"], None)
+    if intent is not None and body["result"] != "succeeded":
+        state.failures = {
+            name: each
+            for name, each in state.failures.items()
+            if each.wall > entry.wall - KEEP_FAILURES_S
+        }
+        failed = Failure(intent.service, intent.tier, intent.rung, entry.wall)
+        state.failures[f"{failed.service}/{failed.rung}"] = failed
     found = state.incidents.get(intent.incident) if intent else None
     if intent is None or found is None:
         return

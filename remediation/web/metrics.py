@@ -142,18 +142,26 @@ class Metrics:
         incidents = _family("open_incidents", "Incidents not yet closed", "tier")
         for tier in config.tiers.values():
             modes.add_metric([tier.mode.value, tier.name], 1)
-            count = sum(each.tier == tier.name for each in state.incidents.values())
+            count = sum(found.tier == tier.name for found in state.incidents.values())
             incidents.add_metric([tier.name], count)
         left = _family(
             "budget_remaining", "Restarts still allowed in the window", "name", "scope", "window"
         )
-        for each in budget.remaining(config, state, view.moment.steady):
-            left.add_metric([each.name, each.scope, each.window], each.left)
+        for still in budget.remaining(config, state, view.moment.steady):
+            left.add_metric([still.name, still.scope, still.window], still.left)
+        failed = _family(
+            "last_failed_action_timestamp_seconds",
+            "When a restart last failed, or its outcome could not be told",
+            "rung", "service", "tier",
+        )  # fmt: skip
+        for each in state.failures.values():
+            if each.service in config.services:
+                failed.add_metric([each.rung, each.service, each.tier], each.wall)
         progress = _family("in_progress", "1 while the service is being healed", "service", "tier")
         now = state.in_progress(view.moment.steady)
         for service, where in self._known_healed(view).items():
             progress.add_metric([service, where], service in now)
-        yield from (modes, incidents, left, progress)
+        yield from (modes, incidents, left, failed, progress)
 
     def _known_healed(self, view: View) -> dict[str, str]:
         """Return the services that are being healed or once were, so that a series ends with 0."""

@@ -97,8 +97,6 @@ CASES = (
          "remediation_intake_total", "0/m"),
     Case("a skipped decision is no escalation", "remediation", "RemediationGaveUp",
          renamed=('outcome="escalate"', 'outcome="skip"')),
-    Case("a restart that worked", "remediation", "RemediationActionFailed",
-         renamed=('outcome="failed"', 'outcome="succeeded"')),
     Case("a tier that acts", "remediation", "RemediationObservingLong",
          renamed=('mode="observe"', 'mode="act"')),
     Case("alerts that are taken", "remediation", "RemediationIntakeRefused",

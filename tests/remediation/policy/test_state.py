@@ -6,7 +6,9 @@ import copy
 
 import pytest
 
-from remediation.state import State
+from remediation import records
+from remediation.model import Container, Decision, Entry, Outcome, Restarted, Result
+from remediation.state import KEEP_FAILURES_S, Failure, State
 from tests.remediation import shop
 from tests.remediation.simulation.sim import Sim
 
@@ -18,8 +20,6 @@ def _lived_through() -> Sim:
         sim.break_(name, "restart", exits=True)
     sim.advance(900)
     assert sim.engine is not None
-    from remediation import records
-
     for record in (
         records.released("me", "human"), records.held("web", 60, "me", "x"), records.paused("me", "x"),
         records.received([shop.alert("api")], source="x"), records.stopped({"id-web": 1.0}),
@@ -68,3 +68,31 @@ def test_what_happens_to_a_copy_is_nothing_to_the_original(sim: Sim) -> None:
         state.copy().apply(entry)
         assert state == before
         state.apply(entry)
+
+
+def test_old_failures_are_forgotten() -> None:
+    """Of each service and rung the last failure is kept, for a day; what worked is none."""
+    state, number = State(), 0
+
+    def restart(service: str, result: Result, wall: float) -> None:
+        nonlocal number
+        decision = Decision(Outcome.ACT, "restart", service, restart=service)
+        for record in (
+            records.intended(service, decision, "app", Container("running"), "c"),
+            records.finished(service, Restarted(result), 1.0),
+        ):
+            number += 1
+            state.apply(Entry(number, wall, wall, record.kind, record.body, ""))
+
+    restart("api", Result.FAILED, 0.0)
+    restart("web", Result.UNKNOWN, 10.0)
+    restart("web", Result.FAILED, 20.0)
+    restart("mail", Result.SUCCEEDED, 30.0)
+    before = dict(state.failures)
+    restart("cache", Result.FAILED, KEEP_FAILURES_S)
+
+    assert before == {
+        "api/service": Failure("api", "app", "service", 0.0),
+        "web/service": Failure("web", "app", "service", 20.0),
+    }
+    assert list(state.failures) == ["web/service", "cache/service"]

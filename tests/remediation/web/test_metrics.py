@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from remediation import records
 from remediation.model import Container, Decision, Outcome, Restarted, Result
 from remediation.reasons import ESCALATIONS
+from remediation.state import State
 from remediation.web.metrics import INTAKE_RESULTS, Metrics
 from tests.exporters.frame.lint import complaints
 from tests.live.servers import need
@@ -28,6 +30,8 @@ def busy() -> Metrics:
     desk = night_desk()
     decision = Decision(Outcome.ACT, "restart", "redis", tier="core", incident="i", restart="redis")
     desk.write(records.intended("a", decision, "core", Container("running"), "c"))
+    desk.write(records.finished("a", Restarted(Result.UNKNOWN), 1.0))
+    desk.write(records.intended("b", decision, "core", Container("running"), "c"))
     metrics.watch(desk.view)
     metrics.decided("act", "restart")
     metrics.acted("redis", "core", "service", "succeeded", 2.5)
@@ -154,6 +158,23 @@ def test_in_progress_ends_with_zero() -> None:
     assert series() == ['remediation_in_progress{service="redis",tier="core"} 1.0']
     desk.write(records.finished("redis", Restarted(Result.SUCCEEDED), 1.0))
     assert series() == ['remediation_in_progress{service="redis",tier="core"} 0.0']
+
+
+def test_the_first_failure_has_its_time() -> None:
+    """The first restart that fails is told by when, also by the next process; one that works is not."""
+    desk = FakeDesk()
+    for name, result in (("redis", Result.FAILED), ("api", Result.SUCCEEDED)):
+        decision = Decision(Outcome.ACT, "restart", name, tier="core", restart=name)
+        desk.write(records.intended(name, decision, "core", Container("running"), "c"))
+        desk.write(records.finished(name, Restarted(result), 1.0))
+    desk.state = State.from_json(json.loads(json.dumps(desk.state.to_json())))
+    metrics = Metrics()
+    metrics.watch(desk.view)
+    found = [each for each in page(metrics, "text/plain").splitlines() if "last_failed" in each]
+
+    assert found[2:] == [
+        'remediation_last_failed_action_timestamp_seconds{rung="service",service="redis",tier="core"} 1.76e+09'
+    ]
 
 
 def test_the_page_is_well_made() -> None:
