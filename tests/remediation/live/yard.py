@@ -101,7 +101,8 @@ class Yard:
 
     def kill(self, service: str) -> None:
         """End the process of *service* as a crash does: no human at work, no signal of Docker's."""
-        self.engine.docker("exec", self.name(service), "/bin/busybox", "killall", "httpd")
+        # Not waited for: the container may be gone before its answer is.
+        self.engine.docker("exec", "-d", self.name(service), "/bin/busybox", "killall", "httpd")
 
 
 @contextlib.contextmanager
