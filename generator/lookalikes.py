@@ -5,6 +5,9 @@ Each guard (`where`) and each matcher that excludes something (`fstype!~"tmpfs|.
 keep some lookalike quiet. Here the lookalikes are made from the alert itself: one that lacks what
 the guard asks for, one per excluding matcher that has an excluded value. Without the guard or the
 matcher they fire, so a test that holds them shows what these are for.
+
+An alert that is silent while another one fires (`unless on (service) last_over_time(ALERTS{...})`)
+has the other's series as `Silencer`s, and series that resemble them and must silence nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 
 from alerts.kit import Alert, Scope
@@ -19,6 +23,7 @@ from generator import promql, samples
 
 _LEAST = Decimal("0.001")  # of a guard's rate: below any threshold a guard has above 0
 _NOTHING = "none"
+_SILENCED = re.compile(r"unless on \(service\)\s+last_over_time\(\s*ALERTS\{")
 _LABEL = re.compile(r'([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"')
 _PATTERN_SIGNS = re.compile(r"\(\?i\)|\.[*+]|[\^$?*+()\[\]]|\\+")
 
@@ -29,6 +34,40 @@ class Fate:
 
     fires: str
     quiet: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silencer:
+    """Another alert that keeps one silent while it fires, and for *window* after that."""
+
+    series: str
+    window: timedelta
+    resembling: tuple[str, ...]  # each differs in one label, and silences nothing
+
+
+def silencers(alert: Alert) -> tuple[Silencer, ...]:
+    """Return the other alerts that *alert* gives way to; only service alerts do."""
+    if alert.scope is not Scope.SERVICE or not _SILENCED.search(alert.where):
+        return ()
+    return tuple(
+        Silencer(_fired(selector.matchers), selector.window, _resembling(selector.matchers))
+        for selector in promql.selectors(alert.condition)
+        if selector.metric == "ALERTS" and all(each.op == "=" for each in selector.matchers)
+    )
+
+
+def _fired(matchers: tuple[promql.Matcher, ...]) -> str:
+    labels = ",".join(f'{each.label}="{each.value}"' for each in matchers)
+    return f"ALERTS{{{labels}}}"
+
+
+def _resembling(matchers: tuple[promql.Matcher, ...]) -> tuple[str, ...]:
+    found = []
+    for at, each in enumerate(matchers):
+        value = "pending" if each.label == "alertstate" else f"{each.value}NotQuite"
+        other = promql.Matcher(each.label, each.op, value)
+        found.append(_fired((*matchers[:at], other, *matchers[at + 1 :])))
+    return tuple(found)
 
 
 def lookalikes(alert: Alert) -> tuple[Mapping[str, Fate], ...]:

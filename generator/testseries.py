@@ -5,7 +5,8 @@ Who lives through the generated test of an alert, as promtool's input series.
 counter reset; `charlie` is alpha with a missed scrape while pending, another while firing, and
 counters that start again from zero; `delta` (service alerts with windows) fires at once and far
 above the threshold but leaves the catalog before its hold is over. Then there are lookalikes
-(`generator.lookalikes`), which one guard or matcher each keeps quiet.
+(`generator.lookalikes`), which one guard or matcher each keeps quiet. Where an alert gives way to
+another one, `told` is alpha of whom the other has told, and charlie has what only resembles that.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from decimal import Decimal
 
 from alerts.kit import Alert, Scope
 from generator import promql, samples
-from generator.lookalikes import Fate, fates, lookalikes
+from generator.lookalikes import Fate, Silencer, fates, lookalikes, silencers
 from generator.names import CATALOG_INFO
 from generator.samples import MISSING, STALE, Phase, Run, Series
 from generator.timelines import Timeline
@@ -48,11 +49,36 @@ def input_series(alert: Alert, line: Timeline) -> list[dict[str, str]]:
         lived = {
             series: _lived(alert, line, role, series, fate) for series, fate in fates(alert).items()
         }
+        if role == "charlie":
+            lived |= {
+                series: (Run(line.length, Decimal(1)),)
+                for silencer in silencers(alert)
+                for series in silencer.resembling
+            }
         _add(rows, alert, line, role, lived)
     for number, lookalike in enumerate(lookalikes(alert), 1):
         lived = {series: _phases(line, fate) for series, fate in lookalike.items()}
         _add(rows, alert, line, f"echo{number}", lived)
+    for number, silencer in enumerate(silencers(alert), 1):
+        lived = {series: _phases(line, fate) for series, fate in fates(alert).items()}
+        _add(rows, alert, line, f"told{number}", lived | {silencer.series: _told(line, silencer)})
     return [{"series": series, "values": values} for series, values in rows.items()]
+
+
+def _told(line: Timeline, silencer: Silencer) -> Series:
+    """
+    Return the samples of an alert that ends while what it silences still holds.
+
+    As late as its window allows, and so early that without the window the silenced alert would
+    still get through its hold. The stale sample is what Prometheus writes when an alert ends.
+    """
+    left = min(line.hold + 4, silencer.window // line.step - 1)
+    last = line.end - left
+    return (
+        Run(last, Decimal(1)),
+        Run(1, text=STALE),
+        Run(line.length - last - 1, text=MISSING),
+    )
 
 
 def _add(

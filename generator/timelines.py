@@ -13,7 +13,7 @@ from generator import promql
 _AS_WRITTEN = timedelta(
     seconds=30
 )  # the kit's default; an alert that says otherwise is taken at its word
-# A guard by another alert has a window in which that alert fired; in an alert's own test none does.
+# A guard by another alert has a window in which that alert fired: it delays nothing.
 _NOT_PLAYED = frozenset({"ALERTS"})
 _SHORT = 40  # steps; what takes fewer is not worth a test file of its own
 _LONG = 130  # steps; what takes more is worth one more file

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import pytest
 
 from alerts.kit import Alert, Scope, Severity
-from generator.lookalikes import lookalikes
+from generator.lookalikes import Silencer, lookalikes, silencers
 
 
 def alert(expr: str, where: str = "", *, scope: Scope = Scope.SERVICE, **samples: object) -> Alert:
@@ -95,3 +96,39 @@ def test_an_excluding_matcher_has_a_lookalike_it_excludes(
 def test_nothing_is_made_up_where_no_lookalike_can_be(found: Alert) -> None:
     """Without a guard of its own subject or an excluding matcher there is no lookalike."""
     assert () == lookalikes(found)
+
+
+def test_an_alert_that_gives_way_names_the_other_one() -> None:
+    """The other's series silences for as long as the guard says; with any label changed it does not."""
+    burning = alert(
+        "max by (service) (x)",
+        "and on (service) y > 1\nunless on (service) "
+        'last_over_time(ALERTS{alertname="Down", alertstate="firing"}[30m])',
+        fires={"x": "2", "y": "2"},
+        quiet={"x": "0"},
+    )
+
+    assert (
+        Silencer(
+            series='ALERTS{alertname="Down",alertstate="firing"}',
+            window=timedelta(minutes=30),
+            resembling=(
+                'ALERTS{alertname="DownNotQuite",alertstate="firing"}',
+                'ALERTS{alertname="Down",alertstate="pending"}',
+            ),
+        ),
+    ) == silencers(burning)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "",
+        "unless on (service) y > 0",
+        'and on (service) last_over_time(ALERTS{alertname="Down"}[30m])',
+    ],
+    ids=["no guard", "a guard by a metric", "a guard that wants the other alert"],
+)
+def test_an_alert_without_such_a_guard_gives_way_to_none(where: str) -> None:
+    """Only `unless` with another alert's series makes one alert silent while another fires."""
+    assert () == silencers(alert("max by (service) (x)", where))

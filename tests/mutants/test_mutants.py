@@ -34,6 +34,19 @@ ALERT = Alert(
     extra={"queue": "q"},
 )
 
+GIVES_WAY = replace(
+    ALERT,
+    expr='max by (service) (queue_length{state="ready"})',
+    where="unless on (service) last_over_time("
+    'ALERTS{alertname="ServiceDown", alertstate="firing"}[10m])',
+    summary="{{ $labels.service }} holds {{ $value }}",
+    fires={'queue_length{state="ready"}': "105"},
+    quiet={'queue_length{state="ready"}': "95"},
+    value=None,
+    extra={},
+    survives_missed_scrape=False,
+)
+
 
 @pytest.fixture(scope="module")
 def catalog() -> Catalog:
@@ -62,13 +75,26 @@ def test_every_part_of_an_alert_is_mutated_once() -> None:
     ] == found
 
 
-def test_a_good_test_notices_every_mutant(catalog: Catalog, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "alert", [ALERT, GIVES_WAY], ids=["guarded by a metric", "gives way to another alert"]
+)
+def test_a_good_test_notices_every_mutant(alert: Alert, catalog: Catalog, tmp_path: Path) -> None:
     """The generated test of an alert with true samples lets no mutant pass."""
-    case = Case(Pack(name="queue", title="Queue", alerts=(ALERT,)), ALERT, mutants(ALERT))
+    case = Case(Pack(name="queue", title="Queue", alerts=(alert,)), alert, mutants(alert))
 
     (outcome,) = judge([case], catalog, tmp_path)
 
     assert ("", ()) == (outcome.broken, outcome.survivors)
+
+
+def test_a_guard_that_ends_before_the_hold_is_played_too(catalog: Catalog, tmp_path: Path) -> None:
+    """Where the window of the other alert is shorter than the hold, the alert still passes its test."""
+    brief = replace(GIVES_WAY, where=GIVES_WAY.where.replace("[10m]", "[2m]"))
+    case = Case(Pack(name="queue", title="Queue", alerts=(brief,)), brief, mutants(brief))
+
+    (outcome,) = judge([case], catalog, tmp_path)
+
+    assert ("", ["bridge"]) == (outcome.broken, [mutant.sort for mutant in outcome.survivors])
 
 
 def test_a_poor_test_lets_mutants_pass(catalog: Catalog, tmp_path: Path) -> None:
