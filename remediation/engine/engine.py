@@ -82,6 +82,9 @@ class Observer(Protocol):
     def blind(self, *, blind: bool) -> None:
         """The Watchdog went missing, or came back."""
 
+    def trouble(self, why: str) -> None:
+        """Rounds break one after the other (*why*), or do not any more ("")."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -124,6 +127,7 @@ class Engine:
         self._looked_at = 0.0
         self._broken = ""  # why rounds break, and how many in a row
         self._breaks = 0
+        self._troubled = False
         self._began_wall = parts.clock.now().wall
         self._blind: bool | None = None
         self._lock = threading.Lock()  # one round at a time, also for callers of `round`
@@ -211,9 +215,11 @@ class Engine:
                 log.exception("a round broke")
                 self._breaks += 1
                 self._broken = f"{type(error).__name__}: {error}"[:MAX_BROKEN]
+                self._tell_trouble()
                 self._stop.wait(FAILED_WAIT_S)
             else:
                 self._breaks, self._broken = 0, ""
+                self._tell_trouble()
             ended = self._parts.clock.now().steady
             self._wake.wait(self._config.alertmanager.poll_s)
             rested = self._parts.clock.now().steady - ended
@@ -221,6 +227,13 @@ class Engine:
             if rest > 0:
                 self._stop.wait(rest)
             self._wake.clear()
+
+    def _tell_trouble(self) -> None:
+        """Tell, once each, that rounds break and that they do not any more."""
+        why = self.trouble()
+        if bool(why) != self._troubled:
+            self._troubled = bool(why)
+            self._parts.observer.trouble(why)
 
     def round(self) -> None:
         """Look, decide, write, and restart at most one container."""

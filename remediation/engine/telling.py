@@ -49,6 +49,9 @@ class Messages(Protocol):
     def blind(self, *, blind: bool) -> None:
         """The Watchdog is missing, or back."""
 
+    def trouble(self, why: str) -> None:
+        """The engine's rounds break, or do not any more ("")."""
+
     def frozen(self, roots: list[str], tiers: list[str]) -> None:
         """A storm."""
 
@@ -174,6 +177,22 @@ class Telling:
             log.info("the Watchdog is back")
         if self._messages is not None:
             self._messages.blind(blind=blind)
+
+    def trouble(self, why: str) -> None:
+        """
+        Log and tell that nothing is healed because rounds break, or that they end well again ("").
+
+        Called between rounds, where nothing would catch an error: whatever breaks here is logged.
+        """
+        if why:
+            log.error("nothing is healed: %s", why)
+        else:
+            log.info("rounds end well again")
+        try:
+            if self._messages is not None:
+                self._messages.trouble(why)
+        except Exception:
+            log.exception("people could not be told of broken rounds")
 
 
 # Told elsewhere, or too large or too frequent for a log line.

@@ -86,6 +86,10 @@ class Notifier:
         """The Watchdog is missing, or back."""
         self.tell(words.blind(blind=blind))
 
+    def trouble(self, why: str) -> None:
+        """The engine's rounds break, or do not any more ("")."""
+        self.tell(words.trouble(why))
+
     def frozen(self, roots: list[str], tiers: list[str]) -> None:
         """A storm."""
         self.tell(words.frozen(roots, tiers))

@@ -121,6 +121,22 @@ def blind(*, blind: bool) -> Message:
     )
 
 
+def trouble(why: str) -> Message:
+    """The engine's rounds break one after the other (*why*), or end well again ("")."""
+    broken = (
+        f"Why: {why}",
+        "Nothing is healed meanwhile; it goes on trying.",
+        "Look at its log and its /-/ready; mostly it is the disk of the journal.",
+    )
+    return Message(
+        alert="RemediationBroken",
+        severity=Severity.CRITICAL,
+        title="Remediation is broken" if why else "Remediation works again",
+        lines=broken if why else ("What happened meanwhile is decided on now.",),
+        resolved=not why,
+    )
+
+
 def frozen(roots: Sequence[str], tiers: Sequence[str]) -> Message:
     """A storm."""
     return Message(

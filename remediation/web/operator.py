@@ -53,7 +53,8 @@ class Operator:
     async def status(self, request: Request) -> Response:
         """Answer how things stand."""
         admit(request, self._auth, Role.OPERATOR)
-        picture = draw(self._desk.view(), alive=self._desk.alive())
+        desk = self._desk
+        picture = draw(desk.view(), alive=desk.alive(), trouble=desk.trouble())
         return answer(dataclasses.asdict(picture))
 
     async def pause(self, request: Request) -> Response:

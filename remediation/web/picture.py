@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from remediation.config import Config
 from remediation.desk import View
+from remediation.masking import mask_text
 from remediation.policy import budget
 from remediation.reasons import REASONS
 from remediation.state import Last
@@ -108,8 +109,15 @@ class Picture:
     waits: int
 
 
-def draw(view: View, *, alive: bool) -> Picture:
-    """Return what *view* shows; *alive* says whether the engine still works."""
+def draw(view: View, *, alive: bool, trouble: str = "") -> Picture:
+    """
+    Return what *view* shows.
+
+    Args:
+        view: The engine's picture.
+        alive: Whether the engine still works.
+        trouble: Why its rounds break; "" while they end well.
+    """
     config, state = view.config, view.state
     to_wall = _to_wall(view)
     tiers = tuple(
@@ -126,7 +134,7 @@ def draw(view: View, *, alive: bool) -> Picture:
         paused=state.pause is not None,
         frozen=state.frozen is not None,
         blind=view.blind,
-        banners=tuple(_banners(view, to_wall, alive=alive)),
+        banners=(*_broken(alive=alive, trouble=trouble), *_banners(view, to_wall)),
         tiers=tiers,
         counts={name: counts[name] for name in STATES if counts[name]},
         incidents=incidents_shown(view, to_wall),
@@ -162,12 +170,23 @@ def _service(view: View, name: str) -> ServiceShown:
     return ServiceShown(name, state, detail, mode, name in config.never_restart)
 
 
-def _banners(view: View, to_wall: Callable[[float], float], *, alive: bool) -> list[Banner]:
-    state, config = view.state, view.config
-    found = []
+def _broken(*, alive: bool, trouble: str) -> tuple[Banner, ...]:
+    """Return what is wrong with the engine itself."""
     if not alive:
         text = "Nothing is looked at and nothing is restarted. Its log says why; restart the remediator."
-        found.append(Banner("stopped", "The engine has stopped", text))
+        return (Banner("stopped", "The engine has stopped", text),)
+    if not trouble:
+        return ()
+    text = (
+        f"{mask_text(trouble)}. What is shown may be old, and nothing is healed. Its log has the whole"
+        " error; mostly it is the journal's disk."
+    )
+    return (Banner("trouble", "The engine's rounds break", text),)
+
+
+def _banners(view: View, to_wall: Callable[[float], float]) -> list[Banner]:
+    state, config = view.state, view.config
+    found = []
     if view.blind:
         text = (
             f"The Watchdog has been missing for {config.alertmanager.blind_after_s:.0f} s: alerts may be"

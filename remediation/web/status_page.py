@@ -82,7 +82,7 @@ class StatusPage:
         view = self.desk.view()
         lately, note = await self._lately()
         shown = Shown(
-            picture=draw(view, alive=self.desk.alive()),
+            picture=draw(view, alive=self.desk.alive(), trouble=self.desk.trouble()),
             lately=lately,
             lately_note=note,
             session=session,

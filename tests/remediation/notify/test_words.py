@@ -35,6 +35,8 @@ MESSAGES = {
     "approval": words.approval(ASKING),
     "blind": words.blind(blind=True),
     "sees-again": words.blind(blind=False),
+    "broken": words.trouble("3 rounds in a row broke: JournalError: /var/lib/tierwatch/remediation.db: the disk is full"),
+    "works-again": words.trouble(""),
     "frozen": words.frozen(["kong", "postgres", "qdrant"], ["ai", "core", "mesh"]),
     "released": words.released("ann", "human"),
     "cooled-down": words.released("", "cooldown"),

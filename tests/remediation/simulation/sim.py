@@ -369,6 +369,9 @@ class Silent:
     def blind(self, *, blind: bool) -> None:
         """Ignore it."""
 
+    def trouble(self, why: str) -> None:
+        """Ignore it."""
+
 
 def _labels(config: Config, service: str) -> dict[str, str]:
     tier = config.services[service].tier

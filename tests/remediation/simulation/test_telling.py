@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from remediation import records
@@ -45,6 +46,12 @@ class Heard:
     def blind(self, *, blind: bool) -> None:
         """The Watchdog went or came."""
         self.messages.append(("blind", blind))
+
+    def trouble(self, why: str) -> None:
+        """Rounds break, or do not any more."""
+        if why == "the notifier is broken":
+            raise RuntimeError(why)
+        self.messages.append(("trouble", why))
 
     def frozen(self, roots: list[str], tiers: list[str]) -> None:
         """A storm."""
@@ -127,6 +134,27 @@ def test_storms_blindness_and_ends_are_told() -> None:
         ("closed", ("web", "edge", "i1", 90.0, True, "healed")),
     ]
     assert _counted(metrics, "remediation_time_to_healthy_seconds_count", tier="app") == 1
+
+
+def test_broken_rounds_are_told_whatever_else_is_broken(caplog: pytest.LogCaptureFixture) -> None:
+    """Their begin and end are logged and told; a voice that breaks, or none, ends no engine."""
+    telling, heard, _ = _told()
+    with caplog.at_level("INFO"):
+        for why in ("3 rounds in a row broke: OSError: full", "", "the notifier is broken"):
+            telling.trouble(why)
+        Telling(Metrics(), None).trouble("3 rounds in a row broke: KeyError: 'web'")
+
+    assert heard.messages == [
+        ("trouble", "3 rounds in a row broke: OSError: full"),
+        ("trouble", ""),
+    ]
+    assert [each.getMessage() for each in caplog.records] == [
+        "nothing is healed: 3 rounds in a row broke: OSError: full",
+        "rounds end well again",
+        "nothing is healed: the notifier is broken",
+        "people could not be told of broken rounds",
+        "nothing is healed: 3 rounds in a row broke: KeyError: 'web'",
+    ]
 
 
 def test_the_report_of_observing_tiers_is_read_elsewhere() -> None:

@@ -62,6 +62,27 @@ def test_status_tells_what_holds_up(
     )
 
 
+def test_status_tells_that_rounds_break(
+    web: Web, desk: FakeDesk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An engine that lives and gets nothing done stands at the top, too; a dead one is only dead."""
+    desk.broken = "3 rounds in a row broke: KeyError: 'web'"
+    call(web, "status")
+    desk.is_alive = False
+    call(web, "status")
+
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("! ")]
+    broken = (
+        "! The engine's rounds break: 3 rounds in a row broke: KeyError: 'web'. What is shown may be"
+        " old, and nothing is healed. Its log has the whole error; mostly it is the journal's disk."
+    )
+    stopped = (
+        "! The engine has stopped: Nothing is looked at and nothing is restarted. Its log says why;"
+        " restart the remediator."
+    )
+    assert told == [broken, stopped]
+
+
 def test_status_as_json(web: Web, capsys: pytest.CaptureFixture[str]) -> None:
     """For machines the answer of the API comes as it is."""
     assert call(web, "status", "--format", "json") == 0

@@ -168,6 +168,10 @@ BANNERS = {
         "The engine has stopped Nothing is looked at",
         "The engine has stopped: nothing is restarted",
     ),
+    "rounds": (
+        "The engine's rounds break 3 rounds in a row broke: OSError: token=<masked>. What is shown",
+        "The engine&#39;s rounds break: nothing is restarted",
+    ),
     "dry_run": ("Dry run Everything is decided", "All is well"),
 }
 
@@ -176,6 +180,9 @@ BANNERS = {
 def test_banners(desk: FakeDesk, web: Web, what: str) -> None:
     """Whatever holds all action up stands at the top, with what it means, and in the title."""
     desk.blind, desk.dry_run, desk.is_alive = what == "blind", what == "dry_run", what != "engine"
+    desk.broken = (
+        "3 rounds in a row broke: OSError: token=abcdefgh12345678" if what == "rounds" else ""
+    )
     if what == "paused":
         desk.write(records.paused("ann", "moving"))
     if what == "frozen":
