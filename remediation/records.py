@@ -22,6 +22,8 @@ HEALTHY = "healthy"
 RELAPSED = "relapsed"
 GAVE_UP = "gave_up"
 CLOSED = "closed"
+EASED = "eased"
+CALLED_OFF = "called_off"
 FROZEN = "frozen"
 CALM = "calm"
 RELEASED = "released"
@@ -160,6 +162,21 @@ def gave_up(incident: str, reason: str, service: str, tier: str) -> Record:
 def closed(incident: str, how: str) -> Record:
     """The incident is over: `healed` by us, or `recovered` without."""
     return Record(CLOSED, {"incident": incident, "how": how})
+
+
+def eased(service: str, *, eased: bool) -> Record:
+    """What people were called about without an incident seems to be over, or is there again."""
+    return Record(EASED, {"service": service, "eased": eased})
+
+
+def called_off(service: str, tier: str, reason: str, how: str) -> Record:
+    """
+    It is over: people were called about *service* for *reason*, without an incident, and need not come.
+
+    *how*: `recovered`, `quiet` (no alert of those who need it is left), `alerted` (it has an alert of
+    its own now), `unknown` (it left the configuration).
+    """
+    return Record(CALLED_OFF, {"service": service, "tier": tier, "reason": reason, "how": how})
 
 
 def frozen(roots: Collection[str], tiers: Collection[str], share: float) -> Record:

@@ -122,6 +122,21 @@ class Hold:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """
+    People were called about *service*, which has no incident of its own; they are to hear of the end.
+
+    *eased_at* is since when what they were called about has been gone.
+    """
+
+    service: str
+    tier: str
+    reason: str
+    at: float
+    eased_at: float | None = None
+
+
 @dataclass(slots=True)
 class Pending:
     """An accepted alert that no decision has answered yet."""
@@ -163,6 +178,7 @@ class State:
     intents: dict[str, Intent] = field(default_factory=dict)
     acts: list[Act] = field(default_factory=list)  # oldest first
     failures: dict[str, Failure] = field(default_factory=dict)  # the last of each service and rung
+    calls: dict[str, Call] = field(default_factory=dict)  # by service
     frozen: Freeze | None = None
     released_at: float = 0.0
     pause: Pause | None = None
@@ -232,6 +248,7 @@ class State:
             intents={k: Intent(**v) for k, v in data.get("intents", {}).items()},
             acts=[Act(**v) for v in data.get("acts", ())],
             failures={k: Failure(**v) for k, v in data.get("failures", {}).items()},
+            calls={k: Call(**v) for k, v in data.get("calls", {}).items()},
             frozen=Freeze(**frozen) if frozen else None,
             released_at=data.get("released_at", 0.0),
             pause=Pause(**pause) if pause else None,
@@ -276,11 +293,33 @@ def _decided(state: State, body: _Body, entry: Entry) -> None:
             state.answers[fingerprint] = last
         while len(state.answers) > MAX_ANSWERS:
             del state.answers[next(iter(state.answers))]
-    if last.outcome == Outcome.ESCALATE.value and last.incident in state.incidents:
-        state.incidents[last.incident].called = True
+    if last.outcome == Outcome.ESCALATE.value:
+        _called(state, body, entry)
     before = state.last.get(body["service"])
     if body["service"] and (before is None or before.lone or not last.lone):
         state.last[body["service"]] = last
+
+
+def _called(state: State, body: _Body, entry: Entry) -> None:
+    """Note that people were called: an incident tells its own end, a service without one is kept."""
+    service = body["service"]
+    if body["incident"] in state.incidents:
+        state.incidents[body["incident"]].called = True
+    elif service and not body["incident"]:
+        since = state.calls[service].at if service in state.calls else entry.at
+        state.calls[service] = Call(service, body["tier"], body["reason"], since)
+
+
+def _eased(state: State, body: _Body, entry: Entry) -> None:
+    if call := state.calls.get(body["service"]):
+        state.calls[call.service] = replace(call, eased_at=entry.at if body["eased"] else None)
+
+
+def _called_off(state: State, body: _Body, _entry: Entry) -> None:
+    state.calls.pop(body["service"], None)
+    last = state.last.get(body["service"])
+    if last and last.outcome == Outcome.ESCALATE.value and not last.incident:
+        del state.last[body["service"]]  # the same again is news, and calls people again
 
 
 def _opened(state: State, body: _Body, entry: Entry) -> None:
@@ -448,6 +487,8 @@ _HANDLERS: Mapping[str, Callable[[State, _Body, Entry], None]] = {
     records.RELAPSED: _relapsed,
     records.GAVE_UP: _gave_up,
     records.CLOSED: _closed,
+    records.EASED: _eased,
+    records.CALLED_OFF: _called_off,
     records.FROZEN: _frozen,
     records.CALM: _calm,
     records.RELEASED: _released,

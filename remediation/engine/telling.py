@@ -49,6 +49,9 @@ class Messages(Protocol):
     def blind(self, *, blind: bool) -> None:
         """The Watchdog is missing, or back."""
 
+    def called_off(self, service: str, tier: str, how: str) -> None:
+        """What people were called about, without an incident, is over."""
+
     def trouble(self, why: str) -> None:
         """The engine's rounds break, or do not any more ("")."""
 
@@ -143,7 +146,7 @@ class Telling:
             self._messages.closed(service, its_tier, incident.id, took_s, gave_up=called, how=how)
 
     def changed(self, what: Record) -> None:
-        """Log what else was written; tell of a storm and its end, and of what was only observed."""
+        """Log what else was written; tell of ends of calls, storms, and of what was only observed."""
         body = what.body
         if what.kind not in _QUIET:
             log.info("%s %s", what.kind.replace("_", " "), _told(body))
@@ -151,6 +154,9 @@ class Telling:
             return
         if what.kind == records.EVIDENCE and isinstance(body["found"], Mapping):
             self._evidence[str(body["action"])] = body["found"]
+        elif what.kind == records.CALLED_OFF:
+            told = (str(body[key]) for key in ("service", "tier", "how"))
+            self._messages.called_off(*told)
         elif what.kind == records.FROZEN:
             self._messages.frozen(_texts(body["roots"]), _texts(body["tiers"]))
         elif what.kind == records.RELEASED:

@@ -86,6 +86,10 @@ class Notifier:
         """The Watchdog is missing, or back."""
         self.tell(words.blind(blind=blind))
 
+    def called_off(self, service: str, tier: str, how: str) -> None:
+        """What people were called about, without an incident, is over."""
+        self.tell(words.called_off(service, tier, how))
+
     def trouble(self, why: str) -> None:
         """The engine's rounds break, or do not any more ("")."""
         self.tell(words.trouble(why))

@@ -88,6 +88,27 @@ def closed(
     )
 
 
+_OVER = {
+    "recovered": "holds nobody up any more",
+    "quiet": "is not missed any more: the alerts of those who need it are over",
+    "alerted": "has an alert of its own now: that one is acted on",
+    "unknown": _ENDS["unknown"],
+}
+
+
+def called_off(service: str, tier: str, how: str) -> Message:
+    """What people were paged about without an incident is over; see records.called_off for *how*."""
+    return Message(
+        alert="RemediationGaveUp",
+        severity=Severity.CRITICAL,
+        title=f"{service} {_OVER.get(how, _OVER['recovered'])}",
+        lines=("What you were called for is over; there was no incident.",),
+        service=service,
+        tier=tier or "none",
+        resolved=True,
+    )
+
+
 def approval(decision: Decision) -> Message:
     """Something waits for a human."""
     what = f"restart {decision.restart}" if decision.restart else f"heal {_name(decision)}"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from remediation import records
 from remediation.model import Decision, Entry, Mode, Outcome, Record, Rung
 from remediation.policy import limits
+from remediation.policy.calls import call_records
 from remediation.policy.candidates import find_candidates
 from remediation.policy.grouping import Group, group_by_root
 from remediation.policy.ladder import Step, next_step
@@ -80,6 +81,7 @@ class _Thinking:
             if not limits.first(limits.CANNOT_TELL, here):
                 # What was observed has changed the state: the storm is judged by the new one.
                 self._note(*storm_records(self._here, _roots(here, groups)))
+        self._note(*call_records(self._here, found.services))
         self._spoken = {group.root for group in groups}
         for group in groups:
             self._decisions.append(self._about(group))

@@ -87,6 +87,7 @@ _TELLERS: Mapping[str, Callable[[Mapping[str, Any], str], _Told]] = {
         "bad",
     ),
     records.CLOSED: _closed,
+    records.CALLED_OFF: lambda body, _: (f"{body['service']} holds nobody up any more", "good"),
     records.FROZEN: _frozen,
     records.RELEASED: lambda body, _: (f"released by {body['by']} ({body['how']})", "plain"),
     records.PAUSED: lambda body, _: (f"paused by {body['by']}: {body['reason']}", "plain"),

@@ -21,6 +21,9 @@ GIVEN_UP = Decision(
 ASKING = Decision(
     Outcome.DEFER, "approval", "postgres", "core", Rung.SERVICE, "i2", "postgres", "probe failed"
 )
+CALLED = Decision(
+    Outcome.ESCALATE, "stopped_dependency", "postgres", "core", detail="postgres: stopped_by_human"
+)
 
 MESSAGES = {
     "restarted": words.restarted(
@@ -32,6 +35,11 @@ MESSAGES = {
     "gave-up-on-a-tier": words.gave_up(Decision(Outcome.ESCALATE, "unknown_outcome", "", "app")),
     "healthy-after-giving-up": words.closed("backend", "app", "i1", 7300, gave_up=True),
     "healed": words.closed("backend", "app", "i1", 95, gave_up=False),
+    "called-about-a-dependency": words.gave_up(CALLED),
+    "called-off": words.called_off("postgres", "core", "recovered"),
+    "called-off-quiet": words.called_off("postgres", "core", "quiet"),
+    "called-off-alerted": words.called_off("postgres", "core", "alerted"),
+    "called-off-unknown": words.called_off("postgres", "core", "unknown"),
     "approval": words.approval(ASKING),
     "blind": words.blind(blind=True),
     "sees-again": words.blind(blind=False),
@@ -87,6 +95,16 @@ def test_a_pager_gets_what_alertmanager_would_send() -> None:
     # What is over is the same alert as what was told.
     assert body["alerts"][0]["fingerprint"] == over["alerts"][0]["fingerprint"]
     assert body["groupKey"] == over["groupKey"]
+
+
+@pytest.mark.parametrize("how", ["recovered", "quiet", "alerted", "unknown"])
+def test_the_end_of_a_call_ends_its_page(how: str) -> None:
+    """For a pager the end is about the very alert that the page was, and resolves it."""
+    page = webhook_body(MESSAGES["called-about-a-dependency"], "sutazai", WALL)["alerts"][0]
+    end = webhook_body(words.called_off("postgres", "core", how), "sutazai", WALL)["alerts"][0]
+
+    assert (page["status"], end["status"]) == ("firing", "resolved")
+    assert (page["labels"], page["fingerprint"]) == (end["labels"], end["fingerprint"])
 
 
 HOSTILE = Message(

@@ -25,7 +25,7 @@ from tests.remediation.shop import (
     short,
     world,
 )
-from tests.remediation.simulation.sim import Sim, Thing
+from tests.remediation.simulation.sim import Sim
 
 
 def _observing(*names: str) -> Config:
@@ -156,17 +156,9 @@ def test_two_incidents_speak_of_it_once() -> None:
     ]
 
 
-class _Mute(Sim):
-    """Nobody alerts about the lab."""
-
-    def _alert(self, thing: Thing) -> None:
-        if thing.name != "lab":
-            super()._alert(thing)
-
-
 def test_it_is_written_once_for_each_rung_and_counted() -> None:
     """Hours of rounds leave one entry; the report of the observing tier counts it as one restart."""
-    sim = _Mute(shop_config := config())
+    sim = Sim(config(), muted=frozenset({"lab"}))
     sim.break_("lab", "forever", exits=True)
     sim.break_("worker", "forever")
     sim.advance(6 * 3600)
@@ -177,4 +169,12 @@ def test_it_is_written_once_for_each_rung_and_counted() -> None:
     ]
 
     assert told == ["tier"]
-    assert would_have_done(sim.entries, shop_config.tiers, 0.0)["app"] == {"lab": 1}
+    assert would_have_done(sim.entries, config().tiers, 0.0)["app"] == {"lab": 1}
+
+
+def test_one_signal_alone_is_nothing_to_speak_of() -> None:
+    """An observed member whose probe failed a moment ago, and of which nobody else says a word, is not named."""
+    known = after_restart("worker", "worker", rung="tier")
+    found = plan(world(alert("worker"), sights={"worker": EXITED, "lab": SICK}), known)
+
+    assert short(found) == [("worker", "escalate", "ladder_exhausted", "")]

@@ -94,6 +94,7 @@ class Sim:
     things: dict[str, Thing] = field(default_factory=dict)
     done: list[Done] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
+    muted: frozenset[str] = frozenset()  # services that nothing alerts about
     degraded: dict[str, float] = field(default_factory=dict)  # tiers, and since when
     commits: int = 0
     broken_journal: bool = False
@@ -142,6 +143,7 @@ class Sim:
 
     def _alert(self, thing: Thing) -> None:
         counted = thing.state != "absent" and not self.config.services[thing.name].oneshot
+        counted = counted and thing.name not in self.muted
         if not counted or self.healthy(thing.name):
             thing.unhealthy_since = thing.fires_since = None
             return

@@ -202,12 +202,29 @@ class Shop(RuleBasedStateMachine):
         for done in self.sim.done:
             assert (done.service, done.at) in intents
 
+    @invariant()
+    def no_call_ends_that_did_not_begin(self) -> None:
+        """People hear of the end of a call only when they were called, and once."""
+        called: set[object] = set()
+        for entry in self.sim.entries:
+            body = entry.body
+            if entry.kind == records.CALLED_OFF:
+                called.remove(body["service"])
+            elif entry.kind == records.DECIDED and body["outcome"] == "escalate":
+                called |= set() if body["incident"] else {body["service"]}
+
+    @rule(name=BREAKABLE)
+    def its_alert_is_lost(self, name: str) -> None:
+        """Nothing alerts about one service any more, until another one is chosen."""
+        self.sim.muted = frozenset({name})
+
     def teardown(self) -> None:
         """When all works again, everything is answered, healed or handed over."""
         sim = self.sim
         sim.docker = sim.alertmanager = sim.watchdog = True
         sim.broken_journal, sim.answer, sim.crash_at, sim.wall_shift = False, "ok", "", 0.0
         sim.alertmanager_since = min(sim.alertmanager_since, sim.now)
+        sim.muted = frozenset()
         for name in shop.config().services:
             if name not in ("lab", "migrate"):
                 self.a_human_mends(name)
@@ -218,6 +235,7 @@ class Shop(RuleBasedStateMachine):
         assert known.pending == {}
         assert known.intents == {}
         assert known.incidents == {}
+        assert known.calls == {}
         self.nothing_wrong_was_restarted()
         self.budgets_hold()
 

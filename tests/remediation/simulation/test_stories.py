@@ -170,3 +170,62 @@ def test_a_wall_clock_that_is_set_opens_no_budget(sim: Sim) -> None:
         sim.advance(900)
 
     assert restarts_of(sim) == ["mail"] * 3
+
+
+def _calls(sim: Sim) -> list[tuple[str, str]]:
+    """Return whom people were called about without an incident, and of whom they heard the end."""
+    found = []
+    for entry in sim.entries:
+        body = entry.body
+        if entry.kind == records.DECIDED and body["outcome"] == "escalate" and not body["incident"]:
+            found.append((str(body["reason"]), str(body["service"])))
+        elif entry.kind == records.CALLED_OFF:
+            found.append((str(body["how"]), str(body["service"])))
+    return found
+
+
+def _a_dependency_stops_and_starts(sim: Sim) -> None:
+    sim.things["db"].state, sim.things["db"].stopped = "exited", True
+    sim.advance(3600)
+    sim.things["db"].state, sim.things["db"].stopped = "running", False
+    sim.advance(3600)
+
+
+def test_who_was_called_about_a_dependency_hears_of_the_end(sim: Sim) -> None:
+    """A human stops the database that nothing alerts about, and starts it: a page and its end, each time."""
+    sim.muted = frozenset({"db"})
+    for _ in range(2):
+        _a_dependency_stops_and_starts(sim)
+
+    assert _calls(sim) == [("stopped_dependency", "db"), ("recovered", "db")] * 2
+    assert (restarts_of(sim), sim.view().state.calls) == ([], {})
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_the_end_of_a_call_survives_crashes(sim: Sim, when: str) -> None:
+    """SIGKILL before or after any commit of such a day: one page and one end all the same."""
+    sim.muted = frozenset({"db"})
+    _a_dependency_stops_and_starts(sim)
+    for number in range(1, sim.commits + 1):
+        crashing = Sim(shop.config(), muted=frozenset({"db"}), crash_at=f"{when} {number}")
+        _a_dependency_stops_and_starts(crashing)
+
+        assert _calls(crashing) == [("stopped_dependency", "db"), ("recovered", "db")]
+    assert sim.commits > 3
+
+
+def test_a_dependency_that_flaps_is_called_off_once(sim: Sim) -> None:
+    """It comes for a minute and goes again, for hours: people were called once, and hear of one end."""
+    sim.muted = frozenset({"db"})
+    sim.break_("api", "forever")
+    sim.advance(10)
+    assert sim.engine is not None
+    sim.engine.accept(records.paused("me", "it flaps")).result()
+    for _ in range(30):
+        sim.things["db"].state, sim.things["db"].stopped = "exited", True
+        sim.advance(300)
+        sim.things["db"].state, sim.things["db"].stopped = "running", False
+        sim.advance(60)
+    sim.advance(600)
+
+    assert _calls(sim) == [("stopped_dependency", "db"), ("recovered", "db")]

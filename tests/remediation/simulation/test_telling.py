@@ -47,6 +47,10 @@ class Heard:
         """The Watchdog went or came."""
         self.messages.append(("blind", blind))
 
+    def called_off(self, service: str, tier: str, how: str) -> None:
+        """What people were called about is over."""
+        self.messages.append(("called_off", (service, tier, how)))
+
     def trouble(self, why: str) -> None:
         """Rounds break, or do not any more."""
         if why == "the notifier is broken":
@@ -134,6 +138,19 @@ def test_storms_blindness_and_ends_are_told() -> None:
         ("closed", ("web", "edge", "i1", 90.0, True, "healed")),
     ]
     assert _counted(metrics, "remediation_time_to_healthy_seconds_count", tier="app") == 1
+
+
+def test_the_end_of_a_call_is_told_and_its_signs_are_not() -> None:
+    """That a call seems to be over, or not, is for the journal; that it is, is for people."""
+    telling, heard, _ = _told()
+    for record in (
+        records.eased("db", eased=True),
+        records.eased("db", eased=False),
+        records.called_off("db", "core", "stopped_dependency", "recovered"),
+    ):
+        telling.changed(record)
+
+    assert heard.messages == [("called_off", ("db", "core", "recovered"))]
 
 
 def test_broken_rounds_are_told_whatever_else_is_broken(caplog: pytest.LogCaptureFixture) -> None:
