@@ -142,6 +142,9 @@ RELOADS = {
     "prometheus": "prometheus_config_last_reload_successful",
     "alertmanager": "alertmanager_config_last_reload_successful",
     "blackbox-exporter": "blackbox_exporter_config_last_reload_successful",
+    "ollama-exporter": "ollama_exporter_config_last_reload_successful",
+    "agents-exporter": "agent_exporter_config_last_reload_successful",
+    "hardware-exporter": "hw_exporter_config_last_reload_successful",
 }
 
 
