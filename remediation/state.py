@@ -49,6 +49,7 @@ class Incident:
     healthy_at: float | None = None
     gave_up: str = ""
     called: bool = False  # a human was called, given up or not
+    called_for: dict[str, str] = field(default_factory=dict)  # services of pages, with their tiers
     handed: str = ""  # the service that a human has to see to, and its tier
     handed_tier: str = ""
     approved_at: float | None = None
@@ -303,8 +304,9 @@ def _decided(state: State, body: _Body, entry: Entry) -> None:
 def _called(state: State, body: _Body, entry: Entry) -> None:
     """Note that people were called: an incident tells its own end, a service without one is kept."""
     service = body["service"]
-    if body["incident"] in state.incidents:
-        state.incidents[body["incident"]].called = True
+    if incident := state.incidents.get(body["incident"]):
+        incident.called = True
+        incident.called_for = {**incident.called_for, service: body["tier"]}
     elif service and not body["incident"]:
         since = state.calls[service].at if service in state.calls else entry.at
         state.calls[service] = Call(service, body["tier"], body["reason"], since)

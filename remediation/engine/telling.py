@@ -140,10 +140,13 @@ class Telling:
         if how == "healed":
             self._metrics.healed(tier, took_s)
         if self._messages is not None and (incident.tries or incident.called):
-            # Who was called about a dependant is told of that one.
-            service, its_tier = incident.handed or root, incident.handed_tier or tier
             called = incident.called
-            self._messages.closed(service, its_tier, incident.id, took_s, gave_up=called, how=how)
+            # Who was called about a dependant is told of that one.
+            told_of = incident.called_for or {
+                incident.handed or root: incident.handed_tier or tier  # as older journals have it
+            }
+            for name, its_tier in told_of.items():
+                self._messages.closed(name, its_tier, incident.id, took_s, gave_up=called, how=how)
 
     def changed(self, what: Record) -> None:
         """Log what else was written; tell of ends of calls, storms, and of what was only observed."""

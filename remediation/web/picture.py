@@ -56,7 +56,11 @@ class Banner:
 
 @dataclass(frozen=True, slots=True)
 class NotDone:
-    """Why nothing was done about a service when it was last decided on."""
+    """
+    Why nothing was done about a service when it was last decided on.
+
+    *outcome* `escalate`: people were called about it, and no incident tells of it.
+    """
 
     service: str
     outcome: str
@@ -233,9 +237,19 @@ def _not_done(view: View, to_wall: Callable[[float], float]) -> tuple[NotDone, .
             to_wall(last.at),
         )
         for name, last in state.last.items()
-        if last.outcome in ("defer", "skip") and name not in roots and _recent(view, last)
+        if name not in roots and (_is_call(view, name) or (
+            last.outcome in ("defer", "skip") and _recent(view, last)
+        ))
     ]  # fmt: skip
-    return tuple(sorted(found, key=lambda each: (-each.wall, each.service)))
+    return tuple(
+        sorted(found, key=lambda each: (each.outcome != "escalate", -each.wall, each.service))
+    )
+
+
+def _is_call(view: View, service: str) -> bool:
+    """Whether people were called about *service*, without an incident, and are needed still."""
+    last = view.state.last[service]
+    return service in view.state.calls and last.outcome == "escalate" and not last.incident
 
 
 def _recent(view: View, last: Last) -> bool:

@@ -19,6 +19,10 @@ def _lines(status: Mapping[str, Any]) -> Iterator[str]:
         since = f" (since {_moment(banner['since_wall'])})" if banner["since_wall"] else ""
         yield f"! {banner['title']}{since}: {banner['text']}"
     yield from _incidents(status)
+    for each in status["not_done"]:
+        if each["outcome"] == "escalate":
+            detail = f": {each['detail']}" if each["detail"] else ""
+            yield f"{each['service']} needs a human: {each['meaning']}{detail}"
     yield from _services(status)
     for hold in status["holds"]:
         until = _moment(hold["until_wall"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -12,8 +13,9 @@ from prometheus_client import CollectorRegistry
 from remediation import records
 from remediation.engine.telling import Telling
 from remediation.model import Decision, Outcome, Record
-from remediation.state import Incident
+from remediation.state import Incident, State
 from remediation.web.metrics import Metrics
+from tests.remediation import shop
 
 
 class Heard:
@@ -151,6 +153,23 @@ def test_the_end_of_a_call_is_told_and_its_signs_are_not() -> None:
         telling.changed(record)
 
     assert heard.messages == [("called_off", ("db", "core", "recovered"))]
+
+
+def test_every_page_of_an_incident_has_its_end() -> None:
+    """People were called about a dependant first, then about the root: each page ends under its own name."""
+    telling, heard, _ = _told()
+    known = shop.state(records.opened("i1", "cache", "core", 0.0), at=0.0)
+    for service, tier in (("api", "app"), ("cache", "core"), ("api", "app")):
+        page = Decision(Outcome.ESCALATE, "budget", service, tier, incident="i1")
+        known.apply(shop.entry(records.decided(page), 10.0))
+    known.apply(shop.entry(records.gave_up("i1", "ladder_exhausted", "cache", "core"), 20.0))
+    known = State.from_json(json.loads(json.dumps(known.to_json())))
+    telling.closed(known.incidents["i1"], "recovered", 90.0)
+
+    assert heard.messages == [
+        ("closed", ("api", "app", "i1", 90.0, True, "recovered")),
+        ("closed", ("cache", "core", "i1", 90.0, True, "recovered")),
+    ]
 
 
 def test_broken_rounds_are_told_whatever_else_is_broken(caplog: pytest.LogCaptureFixture) -> None:

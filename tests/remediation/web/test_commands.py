@@ -9,6 +9,7 @@ import pytest
 
 from generator.cli import main
 from remediation import records
+from remediation.model import Decision, Outcome
 from tests.remediation.web.night import night_desk
 from tests.remediation.web.rig import CONFIG, FakeDesk, Web, serving
 
@@ -60,6 +61,20 @@ def test_status_tells_what_holds_up(
     assert capsys.readouterr().out.splitlines()[1] == (
         "! Paused by a human (since 2025-10-09 08:53:20 UTC): By ann: moving"
     )
+
+
+def test_status_tells_whom_people_were_called_about(
+    web: Web, desk: FakeDesk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A call without an incident is a line of its own, below the incidents."""
+    page = Decision(Outcome.ESCALATE, "stopped_dependency", "kong", "mesh", detail="kong: absent")
+    desk.write(records.decided(page))
+    call(web, "status")
+
+    assert capsys.readouterr().out.splitlines()[1:3] == [
+        "no open incident; 0 alerts wait for a decision",
+        "kong needs a human: a hard dependency is down and nothing may restart it: kong: absent",
+    ]
 
 
 def test_status_tells_that_rounds_break(

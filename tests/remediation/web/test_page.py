@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -532,6 +533,27 @@ def test_metrics_over_http(web: Web) -> None:
     assert plain.headers["content-type"].startswith("text/plain; version=")
     assert wanted.headers["content-type"].startswith("application/openmetrics-text")
     assert wanted.body.endswith("# EOF\n")
+
+
+def test_a_call_without_an_incident_is_shown(desk: FakeDesk, web: Web) -> None:
+    """Whom people were called about stands in the title and first among what is not done, until it is over."""
+    later = Decision(Outcome.SKIP, "silenced", "redis", tier="core")
+    page = Decision(Outcome.ESCALATE, "stopped_dependency", "kong", "mesh", detail="kong: absent")
+    about_incident = replace(page, service="neo4j", tier="core", incident="i1")
+    for decision in (page, about_incident, later):
+        desk.write(records.decided(decision))
+    shown = draw(desk.view(), alive=True)
+    told = text_of(web.ask("GET", "/").body)
+    desk.write(records.called_off("kong", "mesh", "stopped_dependency", "recovered"))
+    after = draw(desk.view(), alive=True)
+
+    assert [(each.service, each.outcome) for each in shown.not_done] == [
+        ("kong", "escalate"), ("redis", "skip"),
+    ]  # fmt: skip
+    assert headline(shown).text == "Needs a human: kong"
+    assert f"kong : {REASONS['stopped_dependency']} (kong: absent)" in told
+    assert [each.service for each in after.not_done] == ["redis"]
+    assert headline(after).text != headline(shown).text
 
 
 def test_headlines_are_by_urgency() -> None:
