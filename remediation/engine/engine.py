@@ -29,7 +29,8 @@ from remediation.model import Decision, Entry, Mode, Outcome, Record, World
 from remediation.policy import observing
 from remediation.policy.decide import Plan, decide
 from remediation.policy.situation import Situation
-from remediation.state import UNCONFIRMED, Incident, State
+from remediation.state import State
+from remediation.state_parts import UNCONFIRMED, Incident
 
 log = logging.getLogger(__name__)
 

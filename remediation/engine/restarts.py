@@ -28,7 +28,8 @@ from remediation.model import (
     Result,
     World,
 )
-from remediation.state import Intent, State
+from remediation.state import State
+from remediation.state_parts import Intent
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from typing import Protocol
 from remediation import records
 from remediation.model import Decision, Outcome, Record
 from remediation.reasons import REASONS
-from remediation.state import Incident
+from remediation.state_parts import Incident
 from remediation.web.metrics import Metrics
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 from remediation.config import Config, Limit
-from remediation.state import Act, State
+from remediation.state import State
+from remediation.state_parts import Act
 
 PLATFORM = "platform"
 

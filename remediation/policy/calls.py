@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from remediation import records
 from remediation.model import Record
 from remediation.policy.situation import RESTART, Situation
-from remediation.state import Call
+from remediation.state_parts import Call
 
 
 def call_records(here: Situation, alerted: Collection[str]) -> Iterator[Record]:

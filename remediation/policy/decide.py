@@ -22,7 +22,8 @@ from remediation.policy.limits import Obstacle
 from remediation.policy.passed import passed_over
 from remediation.policy.situation import Situation
 from remediation.policy.storm import explained, storm_records
-from remediation.state import Incident, State
+from remediation.state import State
+from remediation.state_parts import Incident
 
 ROOT_ALERT_S = 900.0  # for Prometheus to see what we see; the longest hold of ServiceDown is below
 LOOPS, LOOP_S = 4, 300.0  # starts within an alert's life that may be starts; more are a loop

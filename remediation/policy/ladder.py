@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from remediation.model import Mode, Rung
 from remediation.policy.situation import Situation
-from remediation.state import Incident
+from remediation.state_parts import Incident
 
 
 @dataclass(frozen=True, slots=True)

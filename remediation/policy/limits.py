@@ -15,7 +15,7 @@ from remediation.model import Mode, Outcome
 from remediation.policy import budget
 from remediation.policy.ladder import companions
 from remediation.policy.situation import Situation
-from remediation.state import Incident
+from remediation.state_parts import Incident
 
 About = TypeVarTuple("About")
 APPROVAL_S = 3600.0  # an approval that is older speaks of another situation

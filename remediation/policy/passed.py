@@ -14,7 +14,7 @@ from remediation.policy import limits
 from remediation.policy.ladder import restartable
 from remediation.policy.limits import Obstacle
 from remediation.policy.situation import Situation
-from remediation.state import Incident
+from remediation.state_parts import Incident
 
 
 def passed_over(here: Situation, names: Iterable[str], incident: Incident) -> Iterator[Decision]:

@@ -13,7 +13,8 @@ from functools import cached_property
 from remediation.clock import Moment
 from remediation.config import Config, Service
 from remediation.model import Alert, Container, Sight, World
-from remediation.state import Hold, State
+from remediation.state import State
+from remediation.state_parts import Hold
 
 RESTART = "restart"
 NOTHING = Sight(Container("absent"))

@@ -17,7 +17,7 @@ from remediation.desk import View
 from remediation.masking import mask_text
 from remediation.policy import budget
 from remediation.reasons import REASONS
-from remediation.state import Last
+from remediation.state_parts import Last
 from remediation.web.picture_incidents import IncidentShown, incidents_shown
 from remediation.web.states import STATES, seen
 

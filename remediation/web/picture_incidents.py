@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from remediation.desk import View
 from remediation.model import Rung
 from remediation.reasons import REASONS
-from remediation.state import ASKS, Incident, Last
+from remediation.state_parts import ASKS, Incident, Last
 from remediation.web.states import seen
 
 # Reasons that a human's approval answers (remediation.policy.limits).

@@ -10,7 +10,8 @@ import pytest
 from remediation import records
 from remediation.model import Alert, Decision, Outcome, Record, Sight, World
 from remediation.policy.decide import Plan
-from remediation.state import Call, State
+from remediation.state import State
+from remediation.state_parts import Call
 from tests.remediation.policy.test_edges import _without
 from tests.remediation.shop import (
     NOW,

@@ -8,7 +8,9 @@ import pytest
 
 from remediation import records
 from remediation.model import Container, Decision, Entry, Outcome, Restarted, Result
-from remediation.state import KEEP_FAILURES_S, Failure, State
+from remediation.state import State
+from remediation.state_entries import KEEP_FAILURES_S
+from remediation.state_parts import Failure
 from tests.remediation import shop
 from tests.remediation.simulation.sim import Sim
 

@@ -32,7 +32,8 @@ from remediation.model import (
     Restarted,
     Result,
 )
-from remediation.state import Incident, State
+from remediation.state import State
+from remediation.state_parts import Incident
 from tests.remediation import shop
 
 HOLD_S = 120.0  # of ServiceDown

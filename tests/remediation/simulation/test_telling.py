@@ -13,7 +13,8 @@ from prometheus_client import CollectorRegistry
 from remediation import records
 from remediation.engine.telling import Telling
 from remediation.model import Decision, Outcome, Record
-from remediation.state import Incident, State
+from remediation.state import State
+from remediation.state_parts import Incident
 from remediation.web.metrics import Metrics
 from tests.remediation import shop
 
