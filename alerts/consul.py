@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from alerts.births import counted
 from alerts.kit import Alert, Pack, Severity
 from generator.model import Catalog
 
@@ -170,7 +171,9 @@ RAFT_SATURATED = Alert(
 FLAPPING = Alert(
     name="ConsulMembersFlapping",
     severity=Severity.WARNING,
-    expr="sum by (service) (increase(consul_serf_member_flap[30m]))",
+    expr=f"""sum by (service) (
+  {counted("consul_serf_member_flap", timedelta(minutes=30))}
+)""",
     threshold=5,
     hold=timedelta(minutes=2),
     family="consul-members",
@@ -178,8 +181,8 @@ FLAPPING = Alert(
     summary="Members of {{ $labels.service }} come and go ({{ $value | humanize }} times in 30 minutes)",
     description="""Members of {{ $labels.service }} were declared dead and came back
         {{ $value | humanize }} times in 30 minutes: lost packets, or hosts out of CPU.""",
-    fires={"consul_serf_member_flap": "10.8/h"},
-    quiet={"consul_serf_member_flap": "9.2/h"},
+    fires={"consul_serf_member_flap": "10.8/h", "up": "1"},
+    quiet={"consul_serf_member_flap": "9.2/h", "up": "1"},
     value=5.4,
 )
 

@@ -143,17 +143,20 @@ def _xid(name: str, severity: Severity, matcher: str, xid: str, says: str) -> Al
     return GpuAlert(
         name=name,
         severity=severity,
-        expr=f"sum by (instance, uuid, gpu, xid) "
-        f"(increase(hw_gpu_xid_errors_total{{{matcher}}}[10m]))",
-        # One error counts; extrapolated it is at least 1.
-        threshold=0.5,
+        # The time of the error, not a count: a number that nobody expected has no series before.
+        expr=f"""time() - max by (instance, uuid, gpu, xid) (
+  last_over_time(hw_gpu_xid_last_timestamp_seconds{{{matcher}}}[10m])
+)""",
+        op="<",
+        threshold=600,
         hold=timedelta(minutes=1),
         family="gpu-xid",
         summary="GPU {{ $labels.gpu }} of {{ $labels.instance }} reports XID {{ $labels.xid }}",
         description="The driver reported error {{ $labels.xid }} on GPU {{ $labels.gpu }} of "
         f"{{{{ $labels.instance }}}} in the last ten minutes. {says}",
-        fires={f'hw_gpu_xid_errors_total{{{ON},xid="{xid}"}}': "3.25/h"},
-        quiet={f'hw_gpu_xid_errors_total{{{ON},xid="{xid}"}}': "2.75/h"},
+        fires={f'hw_gpu_xid_last_timestamp_seconds{{{ON},xid="{xid}"}}': "now-560"},
+        quiet={f'hw_gpu_xid_last_timestamp_seconds{{{ON},xid="{xid}"}}': "now-630"},
+        value=560,
         extra={**GPU, "xid": xid},
     )
 

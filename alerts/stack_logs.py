@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from alerts.births import counted
 from alerts.kit import Alert, Severity
 
 BOARD = "logs"
+QUARTER = timedelta(minutes=15)
 # Routes that wait for something to happen are slow on purpose.
 ANSWERING = 'route!~"(?i).*tail.*|.*websocket.*|/schedulerpb.*|/frontend.*|.*getstreamrates.*"'
 
@@ -80,7 +82,10 @@ REQUESTS_SLOW = Alert(
 DISCARDED = Alert(
     name="LokiDiscardsLines",
     severity=Severity.WARNING,
-    expr="sum by (service, reason) (increase(loki_discarded_samples_total[15m]))",
+    # A reason's series is born by the first lines that it costs, often thousands at once.
+    expr=f"""sum by (service, reason) (
+  {counted("loki_discarded_samples_total", QUARTER, "process_start_time_seconds")}
+)""",
     threshold=10,
     hold=timedelta(minutes=5),
     family="stack-logs-discarded",
@@ -88,8 +93,16 @@ DISCARDED = Alert(
     summary='{{ $labels.service }} refused {{ $value | printf "%.0f" }} log lines: {{ $labels.reason }}',
     description="""{{ $labels.service }} refused {{ $value | printf "%.0f" }} log lines in 15 minutes,
         because of {{ $labels.reason }}. They are lost.""",
-    fires={'loki_discarded_samples_total{reason="rate_limited",tenant="fake"}': "42.4/h"},
-    quiet={'loki_discarded_samples_total{reason="rate_limited",tenant="fake"}': "37.6/h"},
+    fires={
+        'loki_discarded_samples_total{reason="rate_limited",tenant="fake"}': "42.4/h",
+        "process_start_time_seconds": "0",
+        "up": "1",
+    },
+    quiet={
+        'loki_discarded_samples_total{reason="rate_limited",tenant="fake"}': "37.6/h",
+        "process_start_time_seconds": "0",
+        "up": "1",
+    },
     extra={"reason": "rate_limited"},
     value=10.6,
 )

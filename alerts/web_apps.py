@@ -8,24 +8,44 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from alerts.births import counted
 from alerts.kit import Alert, Severity
 from generator.model import Catalog
+
+HALF_HOUR = timedelta(minutes=30)
+
+
+def _executions(result: str) -> str:
+    series = f"n8n_workflow_{result}_total"
+    return (
+        f"sum by (service) (\n  {counted(series, HALF_HOUR, 'n8n_process_start_time_seconds')}\n)"
+    )
+
+
+def _executed(failed: str, succeeded: str) -> dict[str, str]:
+    return {
+        "n8n_workflow_failed_total": failed,
+        "n8n_workflow_success_total": succeeded,
+        "n8n_process_start_time_seconds": "0",
+        "up": "1",
+    }
+
 
 N8N_FAILURES = Alert(
     name="N8nExecutionsFailing",
     severity=Severity.WARNING,
     # Counters appear with the first event: where nothing has succeeded yet, success counts as zero.
-    expr="""sum by (service) (increase(n8n_workflow_failed_total[30m]))
+    expr=f"""{_executions("failed")}
 /
 (
-  sum by (service) (increase(n8n_workflow_failed_total[30m]))
+  {_executions("failed")}
   + (
-    sum by (service) (increase(n8n_workflow_success_total[30m]))
-    or 0 * sum by (service) (increase(n8n_workflow_failed_total[30m]))
+    {_executions("success")}
+    or 0 * {_executions("failed")}
   )
 )""",
     threshold=0.2,
-    where="and on (service) (sum by (service) (increase(n8n_workflow_failed_total[30m])) > 3)",
+    where=f"and on (service) ({_executions('failed')} > 3)",
     hold=timedelta(minutes=5),
     family="n8n-executions",
     board="kind-n8n",
@@ -33,10 +53,10 @@ N8N_FAILURES = Alert(
     description="""In the last 30 minutes {{ $value | humanizePercentage }} of the workflow executions
         on {{ $labels.service }} failed: a credential expired, a service they call is down, or a
         workflow was changed.""",
-    fires={"n8n_workflow_failed_total": "21.5/h", "n8n_workflow_success_total": "78.5/h"},
-    quiet={"n8n_workflow_failed_total": "18.5/h", "n8n_workflow_success_total": "81.5/h"},
+    fires=_executed("21.5/h", "78.5/h"),
+    quiet=_executed("18.5/h", "81.5/h"),
     value=0.215,
-    surge={"n8n_workflow_failed_total": "2000/h", "n8n_workflow_success_total": "78.5/h"},
+    surge=_executed("2000/h", "78.5/h"),
 )
 
 N8N_QUEUE = Alert(
@@ -93,8 +113,10 @@ _PREDICTIONS = (
 
 def _predictions(matcher: str) -> str:
     """Return the runs of all flows per 30 minutes; a counter that has not appeared counts as zero."""
+    began = "flowise_process_start_time_seconds"
     first, *rest = (
-        f"sum by (service) (increase({metric}{matcher}[30m]))" for metric in _PREDICTIONS
+        f"sum by (service) (\n    {counted(metric + matcher, HALF_HOUR, began)}\n  )"
+        for metric in _PREDICTIONS
     )
     zero = "0 * max by (service) (last_over_time(flowise_version_info[5m]))"
     return "\n  + ".join(f"({part} or {zero})" for part in (first, *rest))
@@ -105,6 +127,8 @@ def _runs(failed: str, worked: str) -> dict[str, str]:
         'chatflow_prediction_external{app="FlowiseAI",status="failure"}': failed,
         'chatflow_prediction_external{app="FlowiseAI",status="success"}': worked,
         'flowise_version_info{app="FlowiseAI",version="3.1.3"}': "1",
+        'flowise_process_start_time_seconds{app="FlowiseAI"}': "0",
+        "up": "1",
     }
 
 

@@ -15,11 +15,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from alerts.births import counted
 from alerts.kit import Alert, Pack, Severity
 from generator.model import Catalog
 
 STREAM = 'db="db0",stream="tasks"'
 GROUP = f'{STREAM},group="workers"'
+HALF_HOUR = timedelta(minutes=30)
 BY_GROUP = "by (service, stream, group)"
 STREAM_LABELS = {"stream": "tasks", "group": "workers"}
 
@@ -203,15 +205,23 @@ CELERY_WORKER_LOST = Alert(
     tight=False,
 )
 
+
+def _tasks(state: str) -> str:
+    """Return how many tasks came into *state*; the exporter has a series per exception, born by it."""
+    return f"""sum by (service, name) (
+  {counted(f"celery_task_{state}_total", HALF_HOUR)}
+)"""
+
+
 CELERY_TASKS_FAIL = Alert(
     name="CeleryTasksFail",
     severity=Severity.WARNING,
-    expr="""sum by (service, name) (rate(celery_task_failed_total[30m]))
-/ sum by (service, name) (rate(celery_task_received_total[30m]))""",
+    expr=f"""{_tasks("failed")}
+/ {_tasks("received")}""",
     threshold=0.1,
     # Three failures in half an hour at least: one bad task out of two is no pattern.
-    where="""and on (service, name) (
-  sum by (service, name) (increase(celery_task_failed_total[30m])) > 3
+    where=f"""and on (service, name) (
+  {_tasks("failed")} > 3
 )""",
     hold=timedelta(minutes=5),
     family="celery-tasks",
@@ -222,10 +232,12 @@ CELERY_TASKS_FAIL = Alert(
     fires={
         'celery_task_failed_total{exception="ValueError",hostname="a",name="index",queue_name="q"}': "1.06/m",
         'celery_task_received_total{hostname="a",name="index",queue_name="q"}': "10/m",
+        "up": "1",
     },
     quiet={
         'celery_task_failed_total{exception="ValueError",hostname="a",name="index",queue_name="q"}': "0.94/m",
         'celery_task_received_total{hostname="a",name="index",queue_name="q"}': "10/m",
+        "up": "1",
     },
     extra={"name": "index"},
     value=0.106,

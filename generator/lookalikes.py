@@ -13,7 +13,7 @@ has the other's series as `Silencer`s, and series that resemble them and must si
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -99,9 +99,18 @@ def _unguarded(alert: Alert) -> Iterator[Mapping[str, Fate]]:
         }
         if any(fate.fires != fate.quiet for s, fate in own.items() if s not in guards):
             yield {s: fate if s in guards else _never(fate) for s, fate in own.items()}
-    elif all(samples.is_rate(fate.fires) for fate in own.values()) and not _any(alert.where):
+    elif _is_traffic(own.values()) and not _any(alert.where):
         # The guard asks for traffic: the same shares of next to nothing.
-        yield {series: _too_little(fate, alert.where) for series, fate in own.items()}
+        yield {
+            series: _too_little(fate, alert.where) if samples.is_rate(fate.fires) else fate
+            for series, fate in own.items()
+        }
+
+
+def _is_traffic(fates_: Iterable[Fate]) -> bool:
+    """Whether everything that happens in *fates_* is counted."""
+    moved = [fate for fate in fates_ if fate.fires != fate.quiet]
+    return bool(moved) and all(samples.is_rate(fate.fires) for fate in moved)
 
 
 def _never(fate: Fate) -> Fate:

@@ -130,8 +130,9 @@ def _phases(line: Timeline, fate: Fate) -> Series:
 
 def _sees_restarts(alert: Alert, series: str) -> bool:
     """Whether *alert* reads the counter only through functions that know what a restart is."""
+    # Beside such a function, no function at all is the look for a birth (alerts.births).
     functions = _functions(alert, series)
-    return bool(functions) and functions <= _SEES_RESTARTS
+    return bool(functions & _SEES_RESTARTS) and functions <= _SEES_RESTARTS | {""}
 
 
 def bears_dips(alert: Alert, series: str, fate: Fate) -> bool:

@@ -7,26 +7,22 @@ promtool is the judge. Every case runs for three hours, longer than any window a
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from alerts import packs
 from alerts.kit import Pack
-from generator import promql, rules, ruletests, toolbox
+from generator import promql, rules, ruletests
 from generator.catalog import load_catalog
 from generator.kinds.load import load_kinds
 from generator.model import Catalog
-from generator.names import CATALOG_INFO
-from generator.yaml_write import dump_yaml
 from tests.alerts.alone import alone
+from tests.alerts.judge import group, judge, promtool
 
 ROOT = Path(__file__).parents[2]
-INFO = CATALOG_INFO + '{service="s",tier="t",kind="k",profile="default",owner="o"}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +35,9 @@ class Case:
     series: Mapping[str, str]
     fires: bool = False
 
+
+_FAILED = 'remediation_last_failed_action_timestamp_seconds{service="s",tier="t",rung="service"}'
+_XID = 'hw_gpu_xid_last_timestamp_seconds{instance="h:1",uuid="GPU-1",gpu="0",xid="8"}'
 
 CASES = (
     Case(
@@ -276,6 +275,39 @@ CASES = (
         },
     ),
     Case(
+        "the first failure of a rung, whose series is born by it",
+        "remediation",
+        "RemediationActionFailed",
+        {_FAILED: "_x340 10200x20"},
+        fires=True,
+    ),
+    Case(
+        "a failure is told on by the next process of the remediator",
+        "remediation",
+        "RemediationActionFailed",
+        {_FAILED: "_x330 9900x10 stale _x4 9900x14"},
+        fires=True,
+    ),
+    Case(
+        "a remediator that starts again tells of an old failure as old",
+        "remediation",
+        "RemediationActionFailed",
+        {_FAILED: "_x120 3600x220 stale _x4 3600x14"},
+    ),
+    Case(
+        "the first error of a number that nobody expected",
+        "gpu",
+        "GpuXid",
+        {_XID: "_x350 10500x10"},
+        fires=True,
+    ),
+    Case(
+        "an error of an hour ago is told no more",
+        "gpu",
+        "GpuXid",
+        {_XID: "_x240 7200x120"},
+    ),
+    Case(
         "a container without a limit cannot run into it",
         "qdrant",
         "QdrantMemoryWillRunOut",
@@ -300,18 +332,12 @@ def test_a_guard_tells_the_fault_from_what_looks_like_it(
 ) -> None:
     """After three hours of the situation the alert fires exactly if the situation is the fault."""
     pack = alone(packs.build(case.pack, catalog), case.alert)
-    series = {INFO: "1x360", **case.series}
     look = {
-        "expr": f'count(ALERTS{{alertname="{case.alert}", alertstate="firing", service="s"}})',
+        "expr": f'count(ALERTS{{alertname="{case.alert}", alertstate="firing"}})',
         "eval_time": "3h",
         "exp_samples": [{"labels": "{}", "value": 1}] if case.fires else [],
     }
-    group: dict[str, Any] = {
-        "interval": "30s",
-        "input_series": [{"series": name, "values": values} for name, values in series.items()],
-        "promql_expr_test": [look],
-    }
-    assert _judge(pack, catalog, [group], tmp_path) == (0, "")
+    assert judge(pack, catalog, [group(case.series, look)], tmp_path) == (0, "")
 
 
 @pytest.mark.parametrize("kind", ["fastapi", "flowise", "n8n", "ollama-integration", "streamlit"])
@@ -324,7 +350,7 @@ def test_the_web_pack_of_one_kind_uses_only_its_metrics(
     declared = {
         name for metric in catalog.kinds[kind].declares.values() for name in metric.series_names
     }
-    declared |= {record.name for record in pack.records}
+    declared |= {record.name for record in pack.records} | {"up"}  # Prometheus' own
     expressions = [record.expr for record in pack.records] + [
         alert.condition for alert in pack.alerts
     ]
@@ -349,18 +375,6 @@ def test_the_enterprise_alerts_of_neo4j_pass_their_own_proof(
     assert _judge_own(pack, catalog, tmp_path) == (0, "")
 
 
-def _judge(
-    pack: Pack, catalog: Catalog, groups: list[dict[str, Any]], folder: Path
-) -> tuple[int, str]:
-    """Return promtool's exit status and complaints about *pack* under the test *groups*."""
-    (rule_file,) = rules.render((pack,), catalog)
-    (folder / "rules.yml").write_text(rule_file.text)
-    content = {"rule_files": ["rules.yml"], "evaluation_interval": "30s", "tests": groups}
-    test = folder / "test.yml"
-    test.write_text(dump_yaml(content, "tests/alerts/test_guards.py"))
-    return _promtool(test)
-
-
 def _judge_own(pack: Pack, catalog: Catalog, folder: Path) -> tuple[int, str]:
     """Return promtool's exit status and complaints about *pack* under its generated tests."""
     tests = ruletests.pack_tests(pack, catalog)
@@ -368,13 +382,4 @@ def _judge_own(pack: Pack, catalog: Catalog, folder: Path) -> tuple[int, str]:
         path = folder / artifact.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(artifact.text)
-    return _promtool(*(folder / artifact.path for artifact in tests))
-
-
-def _promtool(*tests: Path) -> tuple[int, str]:
-    promtool = toolbox.find("promtool")
-    assert promtool, toolbox.install_hint("promtool")
-    done = subprocess.run(
-        [promtool, "test", "rules", *tests], capture_output=True, text=True, check=False
-    )
-    return done.returncode, done.stderr
+    return promtool(*(folder / artifact.path for artifact in tests))

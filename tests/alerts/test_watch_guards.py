@@ -18,11 +18,12 @@ import pytest
 
 from alerts import packs
 from alerts.kit import Alert
-from generator import rules, ruletests, samples, toolbox
+from generator import rules, samples, toolbox
 from generator.catalog import load_catalog
 from generator.model import Catalog
 from generator.names import CATALOG_INFO
 from generator.quantities import write_duration
+from generator.timelines import timeline
 from generator.yaml_write import dump_yaml
 
 ROOT = Path(__file__).parents[2]
@@ -161,7 +162,7 @@ def test_what_only_looks_like_the_fault_stays_silent(
     judged = replace(pack, alerts=(alert, bare))
     (rule_file,) = rules.render((judged,), catalog)
     (tmp_path / "rules.yml").write_text(rule_file.text)
-    steps = ruletests.timeline(alert).fired
+    steps = timeline(alert).fired
     looks = [
         _look(alert.name, steps * alert.step, []),
         _look(bare.name, steps * alert.step, [{"labels": "{}", "value": 1}]),

@@ -63,6 +63,20 @@ def test_a_guard_on_traffic_has_a_lookalike_with_hardly_any() -> None:
     assert [{"bad": ("0.011/m", "0.011/m"), "all": ("0.1/m", "0.1/m")}] == told(ratio)
 
 
+def test_a_guard_on_traffic_is_played_beside_what_never_changes() -> None:
+    """A series that is the same all the time stays so; only what is counted becomes next to nothing."""
+    ratio = alert(
+        "rate(bad[5m]) / rate(all[5m])",
+        "and on (service) (rate(all[5m]) > 1)",
+        fires={"bad": "11/m", "all": "100/m", "up": "1"},
+        quiet={"bad": "9/m", "up": "1"},
+    )
+
+    assert [{"bad": ("0.011/m", "0.011/m"), "all": ("0.1/m", "0.1/m"), "up": ("1", "1")}] == told(
+        ratio
+    )
+
+
 @pytest.mark.parametrize(
     ("matcher", "series", "expected"),
     [
