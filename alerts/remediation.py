@@ -66,21 +66,20 @@ ACTION_FAILED = Alert(
 ESCALATED = Alert(
     name="RemediationGaveUp",
     severity=Severity.CRITICAL,
-    expr="""sum by (service, reason) (
-  increase(remediation_decisions_total{outcome="escalate"}[30m])
-)""",
-    # One escalation counts; extrapolated it is at least 1.
-    threshold=0.5,
+    # How things stand, read from the journal, not a count of calls: it outlives the remediator.
+    expr="max by (service, name, reason) (last_over_time(remediation_needs_human[3m]))",
+    threshold=0,
     hold=timedelta(minutes=1),
     family="remediation-gave-up",
     board=BOARD,
-    summary="Remediation hands a problem to a human: {{ $labels.reason }}",
-    description="""{{ $labels.service }} decided in the last half hour that it cannot heal a problem by
-        itself ({{ $labels.reason }}). The alert that started it still fires, and nothing else will
-        act on it.""",
-    fires={'remediation_decisions_total{outcome="escalate",reason="ladder_exhausted"}': "1.06/h"},
-    quiet={'remediation_decisions_total{outcome="escalate",reason="ladder_exhausted"}': "0.94/h"},
-    extra={"reason": "ladder_exhausted"},
+    summary="Remediation hands {{ $labels.name }} to a human: {{ $labels.reason }}",
+    description="""{{ $labels.service }} has decided that it cannot heal {{ $labels.name }} by itself
+        ({{ $labels.reason }}). Nothing more is restarted for it until it is healthy again.""",
+    fires={'remediation_needs_human{name="backend",reason="ladder_exhausted"}': "1"},
+    quiet={'remediation_needs_human{name="backend",reason="ladder_exhausted"}': "0"},
+    extra={"name": "backend", "reason": "ladder_exhausted"},
+    value=1,
+    tight=False,
 )
 
 BUDGET_SPENT = Alert(

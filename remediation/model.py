@@ -107,6 +107,7 @@ class Container:
     stop_timeout_s: float = 10.0
     patience_s: float = 0.0  # how long its own health check may take to say healthy after a start
     network_of: str = ""  # service whose network it shares (`network_mode: service:x`)
+    restarts: int = 0  # by Docker itself, since it was last started by hand
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,5 +45,6 @@ REASONS = {
     "absent": "it has no container",
     "name_drift": "the container of that name is not the one that was meant",
     "healthy_stateful": "it keeps data and is healthy",
+    "handed_over": "a human was called for it, and nothing more is restarted for it",
     "tier_healthy": "no member of the tier is unhealthy",
 }

@@ -62,6 +62,7 @@ def read_inspect(data: Any) -> Seen | None:
         restart_policy=str(policy.get("Name") or "no"),
         stop_timeout_s=_stop_timeout(config),
         patience_s=_patience(config),
+        restarts=_whole(data.get("RestartCount")) or 0,
     )
     mode = str(host.get("NetworkMode", ""))
     return Seen(
@@ -71,7 +72,7 @@ def read_inspect(data: Any) -> Seen | None:
         one_off=str(labels.get(ONE_OFF, "")).lower() == "true",
         container=container,
         network_id=mode.partition(":")[2] if mode.startswith("container:") else "",
-        left_alone=_left_alone(container, state, policy, _whole(data.get("RestartCount")) or 0),
+        left_alone=_left_alone(container, state, policy),
     )
 
 
@@ -96,9 +97,7 @@ def with_networks(found: Mapping[str, Seen]) -> dict[str, Container]:
     }
 
 
-def _left_alone(
-    container: Container, state: Mapping[str, Any], policy: Mapping[str, Any], restarts: int
-) -> bool:
+def _left_alone(container: Container, state: Mapping[str, Any], policy: Mapping[str, Any]) -> bool:
     """
     Whether only a human's stop explains that it is down.
 
@@ -109,7 +108,7 @@ def _left_alone(
         return False
     if container.restart_policy == "on-failure":
         most = _whole(policy.get("MaximumRetryCount")) or 0
-        return container.exit_code not in (0, None) and (most == 0 or restarts < most)
+        return container.exit_code not in (0, None) and (most == 0 or container.restarts < most)
     return container.restart_policy in ("always", "unless-stopped")
 
 

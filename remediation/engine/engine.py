@@ -126,6 +126,7 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._reconciled_wall = 0.0
         self._looked_at = 0.0
+        self._ill_since: dict[str, float] = {}
         self._broken = ""  # why rounds break, and how many in a row
         self._breaks = 0
         self._troubled = False
@@ -289,7 +290,10 @@ class Engine:
 
     def _decide(self, world: World) -> Plan:
         here = Situation(self._config, self._state, world, self._parts.clock.now())
-        return decide(here, self._parts.new_id)
+        if world.docker_up:
+            now = here.now.steady
+            self._ill_since = {name: self._ill_since.get(name, now) for name in here.unhealthy}
+        return decide(replace(here, ill_since=self._ill_since), self._parts.new_id)
 
     def _seen_twice(self, plan: Plan) -> Plan:
         """Return a plan that restarts nothing but what two looks in a row decided on."""

@@ -47,7 +47,15 @@ def _take(here: Situation, alert: Alert, found: Candidates) -> None:
         if not here.world.docker_up:
             detail = "Docker does not answer"
             found.decisions.append(
-                Decision(Outcome.DEFER, "docker_down", "", tier, alerts=(alert.key,), detail=detail)
+                Decision(
+                    Outcome.DEFER,
+                    "docker_down",
+                    "",
+                    tier,
+                    alerts=(alert.key,),
+                    detail=detail,
+                    lone=True,
+                )
             )
             return
         members = [name for name in here.config.members(tier) if name in here.named]

@@ -26,7 +26,10 @@ from remediation.state import State
 from remediation.state_parts import Incident
 
 ROOT_ALERT_S = 900.0  # for Prometheus to see what we see; the longest hold of ServiceDown is below
-LOOPS, LOOP_S = 4, 300.0  # starts within an alert's life that may be starts; more are a loop
+LOOPS, LOOP_S = (
+    4,
+    300.0,
+)  # starts by Docker, and the time for them, that may be starts; more are a loop
 MAX_UNKNOWN = 2  # restarts of one incident whose outcome nobody learnt; then a human looks
 
 
@@ -134,19 +137,32 @@ class _Thinking:
             elif incident.healthy_at is None:
                 self._note(records.healthy(incident.id))
             elif incident.id not in busy and self._stayed_well(incident):
-                ours = incident.tries and not incident.gave_up
-                self._note(records.closed(incident.id, "healed" if ours else "recovered"))
+                self._close(incident)
+
+    def _close(self, incident: Incident) -> None:
+        """Close *incident*, unless one of those that people were called for is still unhealthy."""
+        here = self._here
+        called = [n for n in (incident.handed, *incident.called_for) if n in here.config.services]
+        if any(here.sight(name).container.stopped for name in called):
+            self._note(records.closed(incident.id, "cancelled"))
+        elif not here.unhealthy.intersection(called):
+            ours = incident.tries and not incident.gave_up
+            self._note(records.closed(incident.id, "healed" if ours else "recovered"))
 
     def _stayed_well(self, incident: Incident) -> bool:
         here = self._here
         if here.blind or not here.settled or incident.healthy_at is None:
             return False
-        return here.now.steady - incident.healthy_at >= here.config.ladder.probation_s
+        ladder = here.config.ladder
+        # A fault soon after a give-up is the same one: it calls nobody a second time.
+        enough_s = ladder.same_incident_s if incident.gave_up else ladder.probation_s
+        return here.now.steady - incident.healthy_at >= enough_s
 
     def _incident_of(self, root: str) -> Incident | None:
         """Return the open incident that *root* belongs to: its own, or that of a root healed below it."""
         for incident in self._state.incidents.values():
-            if incident.root == root:
+            # One that was handed over for a dependant has nothing more to do for its own root.
+            if incident.root == root and incident.handed in ("", root):
                 return incident
         below = self._here.config.graph.needs(root)
         observed = self._here.config.services[root].mode is Mode.OBSERVE
@@ -159,15 +175,19 @@ class _Thinking:
             # One that is observed only says what it would do, and holds nothing up.
             and not (observed and self._waited(incident))
         ]  # fmt: skip
-        # Of several roots the last one to become healthy: dependants have their time from then on.
-        return max(healed, key=_healthy_since, default=None)
+        # The one that was handed over for it; else, of several roots, the last one to become healthy:
+        # dependants have their time from then on.
+        return max(
+            healed, key=lambda each: (each.handed == root, _healthy_since(each)), default=None
+        )
 
     def _about(self, group: Group) -> Decision:
         """Return the decision about one root."""
         here, root = self._here, group.root
         obstacle = limits.first(limits.NEVER, here, root)
         if not group.own:
-            obstacle = self._of_others(group, obstacle)
+            # Nothing of ours is at work on it: whoever is called hears of its end by itself.
+            return self._decision(group, self._of_others(group, obstacle))
         obstacle = obstacle or limits.first(limits.CANNOT_TELL, here)
         incident = self._incident_of(root)
         obstacle = obstacle or self._not_now(group)
@@ -189,11 +209,14 @@ class _Thinking:
             return Obstacle(Outcome.SKIP, "silenced", f"the alert of {root}")
         if never is not None:
             detail = f"{root}: {never.reason}"
-            return Obstacle(Outcome.ESCALATE, "stopped_dependency", detail)
+            # Absent for a moment is what Compose makes anew.
+            gone = never.reason != "absent" or here.ill_s(root) >= here.config.ladder.probation_s
+            outcome = Outcome.ESCALATE if gone else Outcome.DEFER
+            return Obstacle(outcome, "stopped_dependency", detail)
         if obstacle := limits.first(limits.CANNOT_TELL, here):
             return obstacle
         # Prometheus has had its time: what only we see unhealthy, a human has to look at.
-        late = self._alerted_s(group) > ROOT_ALERT_S
+        late = min(self._alerted_s(group), here.ill_s(root)) > ROOT_ALERT_S
         outcome = Outcome.ESCALATE if late else Outcome.DEFER
         return Obstacle(outcome, "root_without_alert", f"{root} is unhealthy as we see it")
 
@@ -201,9 +224,13 @@ class _Thinking:
         obstacle = limits.first(limits.NOT_NOW, self._here, group.root)
         if obstacle is None or obstacle.reason not in ("starting", "recreated"):
             return obstacle
-        # Who starts again and again is never up for long enough; that is no start any more.
+        # Whom Docker starts again and again is never up for long enough; that is no start any more.
+        # A start by hand begins the count anew: whoever did that is given the whole time.
         start_s = self._here.start_s(self._here.config.services[group.root])
-        return None if self._alerted_s(group) > LOOPS * start_s + LOOP_S else obstacle
+        old = self._alerted_s(group) > LOOPS * start_s + LOOP_S
+        return (
+            None if old and self._here.sight(group.root).container.restarts >= LOOPS else obstacle
+        )
 
     def _alerted_s(self, group: Group) -> float:
         """Return for how long the oldest alert of *group* has been active."""
@@ -248,9 +275,9 @@ class _Thinking:
         return step
 
     def _hindered(self, service: str, incident: Incident, group: Group) -> Obstacle | None:
-        if self._acted:
-            return Obstacle(Outcome.DEFER, "spacing", "another restart is about to be done")
         here = self._here
+        if self._acted and here.config.services[service].mode is not Mode.OBSERVE:
+            return Obstacle(Outcome.DEFER, "spacing", "another restart is about to be done")
         # What holds for the root itself was asked before.
         elsewhere = limits.ELSEWHERE if service != group.root else ()
         return limits.first(elsewhere, here, service) or limits.first(

@@ -86,6 +86,7 @@ def restartable(here: Situation, service: str) -> bool:
         # One probe that failed a moment ago proves nothing: an alert or Docker must say so, too.
         and (service in here.named or bool(replace(sight, probe=None).evidence))
         and service not in here.silenced
+        and service not in here.handed_over
         and not ours.oneshot
         and service not in here.config.never_restart
         and not sight.container.stopped

@@ -37,6 +37,8 @@ def passed_over(here: Situation, names: Iterable[str], incident: Incident) -> It
 def _why(here: Situation, service: str) -> Obstacle | None:
     if service in here.silenced:
         return Obstacle(Outcome.SKIP, "silenced", f"the alert of {service}")
+    if service in here.handed_over:
+        return Obstacle(Outcome.SKIP, "handed_over", service)
     if never := limits.first(limits.NEVER, here, service):
         return never
     if not restartable(here, service):

@@ -7,7 +7,8 @@ relied on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from remediation.clock import Moment
@@ -25,12 +26,18 @@ SETTLE_S = 120.0
 
 @dataclass(frozen=True)
 class Situation:
-    """What is configured, what the journal adds up to, what is seen, and when."""
+    """
+    What is configured, what the journal adds up to, what is seen, and when.
+
+    *ill_since* says since when which services were seen unhealthy, look after look; those that are
+    missing in it were not, before this look.
+    """
 
     config: Config
     state: State
     world: World
     now: Moment
+    ill_since: Mapping[str, float] = field(default_factory=dict)  # steady time, by service
 
     def sight(self, service: str) -> Sight:
         """Return what is seen of *service*; a container that is absent if nothing is."""
@@ -112,6 +119,13 @@ class Situation:
         loud = {one.labels.get("service", "") for one in asked if not one.suppressed}
         return frozenset(muted - loud)
 
+    @cached_property
+    def handed_over(self) -> frozenset[str]:
+        """The services that people were told of that nothing more is restarted for them."""
+        return frozenset(
+            each.handed for each in self.state.incidents.values() if each.gave_up and each.handed
+        )
+
     @property
     def blind(self) -> bool:
         """Whether the Watchdog is missing for too long: alerts may be lost then."""
@@ -139,6 +153,10 @@ class Situation:
     def age_s(self, wall: float) -> float:
         """Return how long ago *wall* was; a moment ahead of us is now, 0 (never) is long ago."""
         return max(0.0, self.now.wall - wall) if wall else float("inf")
+
+    def ill_s(self, service: str) -> float:
+        """Return for how long this process has seen *service* unhealthy without a break."""
+        return self.now.steady - self.ill_since.get(service, self.now.steady)
 
     def start_s(self, ours: Service) -> float:
         """Return how long *ours* may take to become healthy after a start."""

@@ -18,6 +18,7 @@ from exporters.page import Page
 from remediation.desk import View
 from remediation.policy import budget
 from remediation.reasons import ESCALATIONS
+from remediation.state import State
 
 INTAKE_RESULTS = (
     "accepted", "duplicate", "ignored", "malformed", "too_large", "unauthorized", "unavailable",
@@ -157,11 +158,14 @@ class Metrics:
         for each in state.failures.values():
             if each.service in config.services:
                 failed.add_metric([each.rung, each.service, each.tier], each.wall)
+        needs = _family("needs_human", "1 while a human who was called is needed", "name", "reason")
+        for name, reason in sorted(_needs_human(state)):
+            needs.add_metric([name, reason], 1)
         progress = _family("in_progress", "1 while the service is being healed", "service", "tier")
         now = state.in_progress(view.moment.steady)
         for service, where in self._known_healed(view).items():
             progress.add_metric([service, where], service in now)
-        yield from (modes, incidents, left, failed, progress)
+        yield from (modes, incidents, left, failed, needs, progress)
 
     def _known_healed(self, view: View) -> dict[str, str]:
         """Return the services that are being healed or once were, so that a series ends with 0."""
@@ -172,6 +176,15 @@ class Metrics:
                 name: services[name].tier for name in self._healed_once if name in services
             }
             return dict(self._healed_once)
+
+
+def _needs_human(state: State) -> set[tuple[str, str]]:
+    """Return the services that people were called for, each with the reason, until they hear of its end."""
+    found = {(call.service, call.reason) for call in state.calls.values()}
+    for incident in state.incidents.values():
+        # What calls people without giving up is a spent budget.
+        found |= {(name, incident.gave_up or "budget") for name in incident.called_for}
+    return found
 
 
 def _family(name: str, text: str, *labels: str) -> GaugeMetricFamily:

@@ -96,8 +96,6 @@ CASES = (
          "redis_stream_group_lag", "0"),
     Case("an idle journal is old without harm", "remediation", "RemediationJournalStale",
          "remediation_intake_total", "0/m"),
-    Case("a skipped decision is no escalation", "remediation", "RemediationGaveUp",
-         renamed=('outcome="escalate"', 'outcome="skip"')),
     Case("a tier that acts", "remediation", "RemediationObservingLong",
          renamed=('mode="observe"', 'mode="act"')),
     Case("alerts that are taken", "remediation", "RemediationIntakeRefused",

@@ -107,11 +107,18 @@ def entry(record: Record, at: float, *, number: int = 1) -> Entry:
 
 
 def plan(
-    seen: World, known: State | None = None, *, now: float = NOW, cfg: Config | None = None
+    seen: World,
+    known: State | None = None,
+    *,
+    now: float = NOW,
+    cfg: Config | None = None,
+    ill_s: float = 7200.0,
 ) -> Plan:
-    """Return what is decided; incidents are called i1, i2, ..."""
+    """Return what is decided; incidents are called i1, i2, ..., and who is unhealthy has been for *ill_s*."""
     numbers = itertools.count(1)
-    here = Situation(cfg or config(), known or State(), seen, Moment(now, now))
+    services = (cfg or config()).services
+    ill = dict.fromkeys(services, now - ill_s)
+    here = Situation(cfg or config(), known or State(), seen, Moment(now, now), ill)
     return decide(here, lambda: f"i{next(numbers)}")
 
 

@@ -140,14 +140,38 @@ def test_a_root_that_only_we_see_is_told_after_a_while() -> None:
 
 
 def test_a_crash_loop_is_not_starting_for_ever() -> None:
-    """Started again and again, each time for less than its start period: it is worked on in the end."""
-    young = Sight(running(started_wall=NOW - 5, restart_policy="always"), probe=False)
-    fresh = world(alert("web", started=NOW - 300), sights={"web": young})
-    old = world(alert("web", started=NOW - 400), sights={"web": young})
+    """Whom Docker starts again and again is worked on in the end; whom a human started has the whole time."""
+    loop, by_hand = (
+        Sight(running(started_wall=NOW - 5, restart_policy="always", restarts=count), probe=False)
+        for count in (4, 3)
+    )
+    fresh = world(alert("web", started=NOW - 300), sights={"web": loop})
+    old = world(alert("web", started=NOW - 400), sights={"web": loop})
+    repaired = world(alert("web", started=NOW - 7200), sights={"web": by_hand})
 
-    assert [short(plan(fresh))[0][1:3], short(plan(old))[0][1:3]] == [
+    assert [short(plan(each))[0][1:3] for each in (fresh, old, repaired)] == [
         ("defer", "starting"),
         ("act", "restart"),
+        ("defer", "starting"),
+    ]
+
+
+def test_a_moment_calls_nobody() -> None:
+    """A dependant's alert is hours old: a root that we see down for a moment is waited for all the same."""
+    gone = Sight(running(state="absent"))
+    blip = world(alert("api", started=NOW - 7200), sights={"cache": SICK, "api": SICK})
+    anew = world(alert("api", started=NOW - 7200), sights={"db": gone, "api": SICK})
+    found = [
+        short(plan(each, ill_s=wait))[0][:3] for each in (blip, anew) for wait in (0, 119, 901)
+    ]
+
+    assert found == [
+        ("cache", "defer", "root_without_alert"),
+        ("cache", "defer", "root_without_alert"),
+        ("cache", "escalate", "root_without_alert"),
+        ("db", "defer", "stopped_dependency"),
+        ("db", "defer", "stopped_dependency"),
+        ("db", "escalate", "stopped_dependency"),
     ]
 
 

@@ -229,3 +229,82 @@ def test_a_dependency_that_flaps_is_called_off_once(sim: Sim) -> None:
     sim.advance(600)
 
     assert _calls(sim) == [("stopped_dependency", "db"), ("recovered", "db")]
+
+
+def _handed_over(sim: Sim) -> None:
+    """Let the cache heal and its dependant, the worker, not: people are called for the worker."""
+    sim.break_("cache", "restart")
+    sim.break_("worker", "forever")
+    sim.advance(4 * 3600)
+
+
+def test_a_root_is_healed_again_after_its_dependant_was_handed_over(sim: Sim) -> None:
+    """The worker waits for its human; when the cache dies a day later, that is healed as any other fault."""
+    _handed_over(sim)
+    before = restarts_of(sim)
+    sim.break_("cache", "restart", exits=True)
+    sim.advance(1800)
+
+    assert restarts_of(sim) == [*before, "cache"]
+    assert (sim.healthy("cache"), sim.healthy("worker")) == (True, False)
+    assert [each.handed for each in sim.view().state.incidents.values()] == ["worker"]
+
+
+def test_it_is_over_only_when_who_people_were_called_for_is_healthy(sim: Sim) -> None:
+    """Silencing the alert of what was handed over, or a gap in it, ends nothing; its cure does."""
+    _handed_over(sim)
+    sim.things["worker"].silenced = True
+    sim.advance(4 * 3600)
+    closed = _closed(sim)
+    sim.things["worker"].fault = ""
+    sim.advance(2 * 3600)
+
+    assert (closed, _closed(sim)) == ([], ["recovered"])
+
+
+def test_a_moment_of_its_root_is_no_page_without_end(sim: Sim) -> None:
+    """The cache stutters while the worker is handed over: nobody is called for the cache."""
+    _handed_over(sim)
+    sim.break_("cache", "restart")
+    sim.advance(10)
+    sim.things["cache"].fault = ""
+    sim.advance(600)
+    escalated = [
+        (entry.body["service"], entry.body["reason"])
+        for entry in sim.entries
+        if entry.kind == records.DECIDED and entry.body["outcome"] == "escalate"
+    ]
+
+    assert escalated == [("worker", "ladder_exhausted")]
+
+
+def test_what_was_handed_over_is_not_restarted_for_another(sim: Sim) -> None:
+    """A human is at work on the mailer; the tier rung of its neighbour passes it over."""
+    sim.break_("mail", "forever")
+    sim.advance(2 * 3600)
+    before = restarts_of(sim)
+    sim.break_("web", "forever")
+    sim.advance(2 * 3600)
+
+    assert set(before) == {"mail"}
+    assert set(restarts_of(sim)[len(before) :]) == {"web"}
+
+
+def test_one_that_was_given_up_and_flaps_calls_once(sim: Sim) -> None:
+    """Well for five minutes, ill for four, again and again: one call, and one end, an hour after the last."""
+    sim.break_("mail", "forever")
+    sim.advance(2 * 3600)
+    for _ in range(20):
+        sim.things["mail"].fault = ""
+        sim.advance(300)
+        sim.break_("mail", "forever")
+        sim.advance(240)
+    sim.things["mail"].fault = ""
+    sim.advance(3500)
+    during = _closed(sim)
+    sim.advance(300)
+
+    assert [entry.body["service"] for entry in sim.entries if entry.kind == records.GAVE_UP] == [
+        "mail"
+    ]
+    assert (during, _closed(sim)) == ([], ["recovered"])

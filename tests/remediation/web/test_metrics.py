@@ -11,7 +11,7 @@ import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from remediation import records
-from remediation.model import Container, Decision, Outcome, Restarted, Result
+from remediation.model import Container, Decision, Outcome, Record, Restarted, Result
 from remediation.reasons import ESCALATIONS
 from remediation.state import State
 from remediation.web.metrics import INTAKE_RESULTS, Metrics
@@ -32,6 +32,9 @@ def busy() -> Metrics:
     desk.write(records.intended("a", decision, "core", Container("running"), "c"))
     desk.write(records.finished("a", Restarted(Result.UNKNOWN), 1.0))
     desk.write(records.intended("b", decision, "core", Container("running"), "c"))
+    desk.write(
+        records.decided(Decision(Outcome.ESCALATE, "root_without_alert", "redis", tier="core"))
+    )
     metrics.watch(desk.view)
     metrics.decided("act", "restart")
     metrics.acted("redis", "core", "service", "succeeded", 2.5)
@@ -158,6 +161,43 @@ def test_in_progress_ends_with_zero() -> None:
     assert series() == ['remediation_in_progress{service="redis",tier="core"} 1.0']
     desk.write(records.finished("redis", Restarted(Result.SUCCEEDED), 1.0))
     assert series() == ['remediation_in_progress{service="redis",tier="core"} 0.0']
+
+
+def test_who_needs_a_human_is_told_until_the_end() -> None:
+    """Given up, out of budget, or without an incident: each has its series until people hear of its end."""
+    desk = FakeDesk()
+
+    def escalate(service: str, reason: str, incident: str = "") -> Record:
+        told = Decision(Outcome.ESCALATE, reason, service, tier="core", incident=incident)
+        return records.decided(told)
+
+    desk.write(
+        records.opened("i1", "redis", "core", NOW), records.opened("i2", "kong", "mesh", NOW),
+        records.gave_up("i1", "ladder_exhausted", "backend", "app"),
+        escalate("backend", "ladder_exhausted", "i1"), escalate("kong", "budget", "i2"),
+        escalate("postgres", "stopped_dependency"),
+    )  # fmt: skip
+    metrics = Metrics()
+    metrics.watch(desk.view)
+
+    def series() -> list[str]:
+        lines = page(metrics, "text/plain").splitlines()
+        return [
+            each.partition("{")[2] for each in lines if each.startswith("remediation_needs_human{")
+        ]
+
+    told = series()
+    desk.write(
+        records.closed("i1", "recovered"), records.closed("i2", "healed"),
+        records.called_off("postgres", "core", "stopped_dependency", "recovered"),
+    )  # fmt: skip
+
+    assert told == [
+        'name="backend",reason="ladder_exhausted"} 1.0',
+        'name="kong",reason="budget"} 1.0',
+        'name="postgres",reason="stopped_dependency"} 1.0',
+    ]
+    assert series() == []
 
 
 def test_the_first_failure_has_its_time() -> None:
