@@ -26,7 +26,7 @@ from remediation.state_parts import (
     Pending,
 )
 
-HEALING_S = 900.0  # after a restart, longer than any service takes to start
+HEALING_S = 900.0  # after a restart, or healthy again: longer than a start, or a probation, takes
 CHECKPOINT = "checkpoint"
 
 
@@ -78,7 +78,8 @@ class State:
         """
         found = {intent.service: intent.tier for intent in self.intents.values()}
         for incident in self.incidents.values():
-            fresh = now_at - incident.last_try_at < HEALING_S or incident.healthy_at is not None
+            since = max(incident.last_try_at, incident.healthy_at or 0.0)
+            fresh = now_at - since < HEALING_S
             if incident.tries and not incident.gave_up and fresh:
                 found[incident.root] = incident.tier
         return found

@@ -185,12 +185,15 @@ def test_what_was_only_created_is_nobody_s_fault() -> None:
 
 
 def test_what_only_waits_is_not_being_healed() -> None:
-    """An incident whose last restart is long ago holds no symptoms back; one in probation does."""
+    """An incident whose last restart is long ago holds no symptoms back; one in probation does, a while."""
     known = after_restart("api", at=NOW - 3600)
     waits = known.in_progress(NOW)
     known.apply(entry(records.healthy("i1"), NOW - 60))
+    later = known.in_progress(
+        NOW + 900
+    )  # healthy for long, it waits for a human's word on a dependant
 
-    assert (waits, known.in_progress(NOW)) == ({}, {"api": "app"})
+    assert (waits, known.in_progress(NOW), later) == ({}, {"api": "app"}, {})
 
 
 def test_a_long_rest_begins_the_waits_anew() -> None:
