@@ -230,26 +230,27 @@ def _release(view: View, to_wall: Callable[[float], float]) -> str:
 
 def _not_done(view: View, to_wall: Callable[[float], float]) -> tuple[NotDone, ...]:
     state = view.state
-    roots = {incident.root for incident in state.incidents.values()}
+    beside = {incident.root for incident in state.incidents.values()} | set(state.calls)
     found = [
         NotDone(
             name, last.outcome, last.reason, REASONS.get(last.reason, ""), last.detail,
             to_wall(last.at),
         )
         for name, last in state.last.items()
-        if name not in roots and (_is_call(view, name) or (
-            last.outcome in ("defer", "skip") and _recent(view, last)
-        ))
+        if name not in beside and last.outcome in ("defer", "skip") and _recent(view, last)
+    ]  # fmt: skip
+    # Whoever was called is needed until the end of the call, whatever has been decided since.
+    found += [
+        NotDone(
+            call.service, "escalate", call.reason, REASONS.get(call.reason, ""),
+            last.detail if (last := state.last.get(call.service)) and last.reason == call.reason else "",
+            to_wall(call.at),
+        )
+        for call in state.calls.values()
     ]  # fmt: skip
     return tuple(
         sorted(found, key=lambda each: (each.outcome != "escalate", -each.wall, each.service))
     )
-
-
-def _is_call(view: View, service: str) -> bool:
-    """Whether people were called about *service*, without an incident, and are needed still."""
-    last = view.state.last[service]
-    return service in view.state.calls and last.outcome == "escalate" and not last.incident
 
 
 def _recent(view: View, last: Last) -> bool:

@@ -143,13 +143,14 @@ def _behind(view: View, root: str) -> tuple[str, ...]:
 
 def _headline(view: View, incident: Incident, restarting: tuple[str, ...], *, asks: bool) -> str:
     if incident.gave_up:
-        return "given up: it needs a human"
+        whom = incident.handed if incident.handed not in ("", incident.root) else "it"
+        return f"given up: {whom} needs a human"
     if restarting:
         return f"restarting {', '.join(restarting)}"
-    if incident.healthy_at is not None:
-        return f"healthy; must stay so for {view.config.ladder.probation_s:.0f} s"
     if asks:
         return "waits for your approval"
+    if incident.healthy_at is not None:
+        return f"healthy; must stay so for {view.config.ladder.probation_s:.0f} s"
     return "waits" if incident.tries == 0 else "restarted, not healthy yet"
 
 

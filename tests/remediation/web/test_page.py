@@ -18,6 +18,8 @@ from remediation.web.page import Times, headline
 from remediation.web.picture import draw
 from remediation.web.states import STATES, state_of
 from remediation.web.story import tell
+from tests.remediation import shop
+from tests.remediation.simulation.sim import Sim
 from tests.remediation.web.night import night_desk
 from tests.remediation.web.rig import (
     NOW,
@@ -586,3 +588,35 @@ def test_times_are_told_as_people_do() -> None:
         "now", "5 s ago", "2 min ago", "1 h 2 min ago", "1 d 1 h ago", "in 10 min",
     ]  # fmt: skip
     assert [times.clock(NOW), times.clock(NOW - 86400)] == ["08:53:20", "08 Oct 08:53"]
+
+
+def test_a_call_is_shown_until_its_end() -> None:
+    """People were called for a stopped root: they stay needed when it gets an alert of its own, or work is announced."""
+    sim = Sim(shop.config())
+    cache = sim.things["cache"]
+    cache.stopped, cache.state, cache.fires_since = True, "exited", None
+    sim.muted = frozenset({"cache"})
+    sim.advance(600)
+    sim.muted = frozenset()
+    sim.advance(300)
+    assert sim.engine is not None
+    sim.engine.accept(records.held("cache", 600, "me", "x")).result()
+    sim.advance(60)
+    shown = [
+        (each.service, each.outcome, each.reason) for each in draw(sim.view(), alive=True).not_done
+    ]
+
+    assert ("cache", "escalate", "stopped_dependency") in shown
+
+
+def test_the_incident_names_who_needs_the_human() -> None:
+    """The cache was healed, the worker not: the incident of the cache says that the worker needs a human."""
+    sim = Sim(shop.config())
+    sim.break_("cache", "restart")
+    sim.break_("worker", "forever")
+    sim.advance(2 * 3600)
+    shown = draw(sim.view(), alive=True).incidents
+
+    assert [(each.root, each.headline) for each in shown] == [
+        ("cache", "given up: worker needs a human")
+    ]
