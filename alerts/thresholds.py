@@ -25,6 +25,8 @@ FIXED = frozenset(
         "ContainerNetworkErrors",
         "FlowisePredictionsFailing",
         "GpuThrottled",
+        "GpuXid",
+        "GpuXidFatal",
         "GrafanaDatasourceErrors",
         "GrafanaRequestsFail",
         "HostCpuBusy",

@@ -35,7 +35,7 @@ _COMPARISON = re.compile(r"\s(==|>=|<=|>|<)\s-?[0-9.]+")
 _NATURE = {
     "probe_ssl_earliest_cert_expiry": "no service of the platform speaks TLS",
     "agent_tls_expiry_timestamp_seconds": "no service of the platform speaks TLS",
-    "hw_gpu_xid_errors_total": "a healthy GPU has seen harmless codes at most",
+    "hw_gpu_xid_last_timestamp_seconds": "a healthy GPU has had no error",
     "redis_master_link_up": "Redis is no replica",
     "remediation_mode_info": "no tier is only observed",
 }
