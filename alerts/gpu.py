@@ -11,6 +11,8 @@ awesome-prometheus-alerts (NVIDIA GPU, DCGM). Left out, and why:
 - fan stopped: wrong on passively cooled cards and idle desktop cards; heat is what counts.
 - PCIe link width and replay counters, NVLink errors: not read by the exporter.
 - clocks below maximum: GpuThrottled says it with the reason.
+
+Longer than other modules: a pack is one list of values, and splitting it would only hide half.
 """
 
 from __future__ import annotations

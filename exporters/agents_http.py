@@ -4,6 +4,8 @@ Speak TCP, TLS and just enough HTTP/1.1 to ask once and read the answer, step by
 Every function is a generator for the loop. An answer is read as it is framed (length, chunks,
 close) and refused where it is not framed as it should be; never more than a limit is held.
 Redirects are not followed.
+
+Longer than other modules: one answer goes through all of it, and its limits and framing are read together.
 """
 
 from __future__ import annotations

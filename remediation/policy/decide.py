@@ -3,7 +3,6 @@ Decide: from what is configured, remembered and seen to what is written down, an
 
 Pure; time is part of the situation. The order is that of caution: what can never be done, what
 cannot be told, what may not be done now, what comes next on the ladder, and whether limits allow it.
-Recovery is noticed in every state, also while nothing may be done.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from remediation.policy import limits
 from remediation.policy.calls import call_records
 from remediation.policy.candidates import find_candidates
 from remediation.policy.grouping import Group, group_by_root
+from remediation.policy.incidents import has_waited, incident_of, observed
 from remediation.policy.ladder import Step, next_step
 from remediation.policy.limits import Obstacle
 from remediation.policy.passed import passed_over
@@ -122,64 +122,10 @@ class _Thinking:
 
     def _observe(self, groups: list[Group]) -> None:
         """Note which incidents have become healthy, have relapsed, or are over."""
-        here = self._here
-        busy = {found.id for group in groups if (found := self._incident_of(group.root))}
+        mine = (incident_of(self._here, group.root) for group in groups)
+        busy = {found.id for found in mine if found}
         for incident in list(self._state.incidents.values()):
-            if incident.root not in here.config.services:
-                self._note(records.closed(incident.id, "unknown"))
-                continue
-            sight = here.sight(incident.root)
-            if sight.container.stopped or (sight.container.state == "absent"):
-                self._note(records.closed(incident.id, "cancelled"))
-            elif not sight.healthy:
-                if incident.healthy_at is not None:
-                    self._note(records.relapsed(incident.id))
-            elif incident.healthy_at is None:
-                self._note(records.healthy(incident.id))
-            elif incident.id not in busy and self._stayed_well(incident):
-                self._close(incident)
-
-    def _close(self, incident: Incident) -> None:
-        """Close *incident*, unless one of those that people were called for is still unhealthy."""
-        here = self._here
-        called = [n for n in (incident.handed, *incident.called_for) if n in here.config.services]
-        if any(here.sight(name).container.stopped for name in called):
-            self._note(records.closed(incident.id, "cancelled"))
-        elif not here.unhealthy.intersection(called):
-            ours = incident.tries and not incident.gave_up
-            self._note(records.closed(incident.id, "healed" if ours else "recovered"))
-
-    def _stayed_well(self, incident: Incident) -> bool:
-        here = self._here
-        if here.blind or not here.settled or incident.healthy_at is None:
-            return False
-        ladder = here.config.ladder
-        # A fault soon after a give-up is the same one: it calls nobody a second time.
-        enough_s = ladder.same_incident_s if incident.gave_up else ladder.probation_s
-        return here.now.steady - incident.healthy_at >= enough_s
-
-    def _incident_of(self, root: str) -> Incident | None:
-        """Return the open incident that *root* belongs to: its own, or that of a root healed below it."""
-        for incident in self._state.incidents.values():
-            # One that was handed over for a dependant has nothing more to do for its own root.
-            if incident.root == root and incident.handed in ("", root):
-                return incident
-        below = self._here.config.graph.needs(root)
-        observed = self._here.config.services[root].mode is Mode.OBSERVE
-        healed = [
-            incident
-            for incident in self._state.incidents.values()
-            # One that was handed over stays that of the dependant it was handed over for.
-            if incident.root in below and incident.tries
-            and (not incident.gave_up or incident.handed == root)
-            # One that is observed only says what it would do, and holds nothing up.
-            and not (observed and self._waited(incident))
-        ]  # fmt: skip
-        # The one that was handed over for it; else, of several roots, the last one to become healthy:
-        # dependants have their time from then on.
-        return max(
-            healed, key=lambda each: (each.handed == root, _healthy_since(each)), default=None
-        )
+            self._note(*observed(self._here, incident, busy=incident.id in busy))
 
     def _about(self, group: Group) -> Decision:
         """Return the decision about one root."""
@@ -189,7 +135,7 @@ class _Thinking:
             # Nothing of ours is at work on it: whoever is called hears of its end by itself.
             return self._decision(group, self._of_others(group, obstacle))
         obstacle = obstacle or limits.first(limits.CANNOT_TELL, here)
-        incident = self._incident_of(root)
+        incident = incident_of(here, root)
         obstacle = obstacle or self._not_now(group)
         if obstacle is not None:
             return self._decision(group, obstacle, incident)
@@ -242,7 +188,7 @@ class _Thinking:
             return self._decision(group, Obstacle(Outcome.SKIP, incident.gave_up), incident)
         if incident.unknown >= MAX_UNKNOWN:
             return self._give_up(group, incident, "unknown_outcome")
-        if group.root != incident.root and not self._waited(incident):
+        if group.root != incident.root and not has_waited(self._here, incident):
             detail = f"{incident.root} was healed; {group.root} may recover by itself"
             return self._decision(group, Obstacle(Outcome.DEFER, "verifying", detail), incident)
         step = self._step(incident)
@@ -283,12 +229,6 @@ class _Thinking:
         return limits.first(elsewhere, here, service) or limits.first(
             limits.ONE_RESTART, here, service, incident
         )
-
-    def _waited(self, incident: Incident) -> bool:
-        """Whether dependants had the probation time since their root became healthy."""
-        since = incident.healthy_at
-        probation_s = self._here.config.ladder.probation_s
-        return since is not None and self._here.now.steady - since >= probation_s
 
     def _above(self, incident: Incident) -> Rung:
         rungs = self._here.config.ladder.rungs
@@ -339,11 +279,6 @@ class _Thinking:
             detail=group.told(obstacle.detail),
             alerts=tuple(group.alerts),
         )
-
-
-def _healthy_since(incident: Incident) -> float:
-    """Return since when the root of *incident* is healthy; one that is not comes after all others."""
-    return float("inf") if incident.healthy_at is None else incident.healthy_at
 
 
 def _roots(here: Situation, groups: list[Group]) -> list[str]:
