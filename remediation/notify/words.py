@@ -91,7 +91,7 @@ def closed(
 _OVER = {
     "recovered": "holds nobody up any more",
     "quiet": "is not missed any more: the alerts of those who need it are over",
-    "alerted": "has an alert of its own now: that one is acted on",
+    "alerted": "has an alert of its own now: it is decided on as any other",
     "unknown": _ENDS["unknown"],
 }
 

@@ -107,7 +107,7 @@ def headline(picture: Picture) -> Headline:
     stops = [b for b in picture.banners if b.kind not in ("paused", "dry_run")]
     if stops:
         return Headline(f"{stops[0].title}: nothing is restarted", "bad")
-    stuck = [each.root for each in picture.incidents if each.stuck]
+    stuck = [each.handed for each in picture.incidents if each.stuck]
     stuck += [each.service for each in picture.not_done if each.outcome == "escalate"]
     if stuck:
         return Headline(f"Needs a human: {', '.join(stuck[:5])}", "bad")

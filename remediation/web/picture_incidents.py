@@ -40,7 +40,7 @@ class IncidentShown:
     One open incident.
 
     *headline* says in a few words how it stands; *asks* that it waits for an approval of *asks_for*, *stuck* that
-    nothing more is tried. *tried* are the services restarted at the present rung; *state* is how the
+    nothing more is tried, and *handed* for which service. *tried* are the services restarted at the present rung; *state* is how the
     root is now, *behind* those that need it and are not healthy either.
     """
 
@@ -64,6 +64,7 @@ class IncidentShown:
     asks: bool
     asks_for: str
     stuck: bool
+    handed: str
     gave_up: str
     healthy_wall: float
     approved_wall: float
@@ -120,6 +121,7 @@ def _shown(view: View, incident: Incident, to_wall: Callable[[float], float]) ->
         asks=asks,
         asks_for=_asks_for(incident, reason, detail) if asks else "",
         stuck=bool(incident.gave_up),
+        handed=(incident.handed or incident.root) if incident.gave_up else "",
         gave_up=REASONS.get(incident.gave_up, incident.gave_up),
         healthy_wall=to_wall(incident.healthy_at) if incident.healthy_at is not None else 0.0,
         approved_wall=to_wall(incident.approved_at) if incident.approved_at is not None else 0.0,

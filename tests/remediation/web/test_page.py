@@ -615,8 +615,9 @@ def test_the_incident_names_who_needs_the_human() -> None:
     sim.break_("cache", "restart")
     sim.break_("worker", "forever")
     sim.advance(2 * 3600)
-    shown = draw(sim.view(), alive=True).incidents
+    picture = draw(sim.view(), alive=True)
 
-    assert [(each.root, each.headline) for each in shown] == [
+    assert [(each.root, each.headline) for each in picture.incidents] == [
         ("cache", "given up: worker needs a human")
     ]
+    assert headline(picture).text == "Needs a human: worker"
