@@ -35,6 +35,7 @@ from remediation.state_parts import UNCONFIRMED, Incident
 log = logging.getLogger(__name__)
 
 FRESH_S = 5.0  # what was seen longer ago is no reason to act; a look takes well below a second
+KEEP_S = 5.0  # between two checkpoints at least: writing one takes some tenths of a second
 AT_ONCE = 500  # records of one commit; that takes well below the journal's patience
 MAX_LOOKS = 3  # for something to be seen twice that is to be restarted; arbitrary
 BREATH_S = 1.0  # between two rounds at most, however long the last one took
@@ -48,11 +49,10 @@ SPENT_WORLD = World(alerts=None, services={}, docker_up=False)
 class JournalLike(Protocol):
     """What the engine needs of a journal (remediation.journal.journal)."""
 
-    def append(self, *records: Record) -> tuple[Entry, ...]:
-        """Commit and return; JournalError when nothing was written."""
-
-    def submit(self, *records: Record) -> Future[tuple[Entry, ...]]:
-        """Commit soon."""
+    def submit(
+        self, *records: Record, told: Callable[[tuple[Entry, ...]], None]
+    ) -> Future[tuple[Entry, ...]]:
+        """Commit soon; *told* gets the entries first, in the order of their numbers."""
 
     def due(self) -> bool:
         """Whether a checkpoint should be written."""
@@ -119,13 +119,12 @@ class Engine:
         self._dry_run = dry_run
         self._config = self._as_allowed(config)
         self._inbox: queue.SimpleQueue[tuple[Entry, ...]] = queue.SimpleQueue()
-        self._outside = 0  # writes of others that the state does not know yet
-        self._count = threading.Lock()
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._reconciled_wall = 0.0
         self._looked_at = 0.0
+        self._kept_at = float("-inf")
         self._ill_since: dict[str, float] = {}
         self._broken = ""  # why rounds break, and how many in a row
         self._breaks = 0
@@ -171,15 +170,7 @@ class Engine:
 
     def accept(self, *found: Record) -> Future[tuple[Entry, ...]]:
         """Write *found* into the journal; take it in and wake up once it is committed."""
-        with self._count:
-            self._outside += 1
-        try:
-            future = self._parts.journal.submit(*found)
-        except BaseException:
-            self._known()
-            raise
-        future.add_done_callback(self._committed)
-        return future
+        return self._parts.journal.submit(*found, told=self._committed)
 
     def configure(self, config: Config) -> None:
         """Work by *config* from the next round on."""
@@ -188,16 +179,9 @@ class Engine:
             self._parts.looker.configure(self._config)
         self._wake.set()
 
-    def _committed(self, future: Future[tuple[Entry, ...]]) -> None:
-        if future.exception() is not None:
-            self._known()
-            return
-        self._inbox.put(future.result())
+    def _committed(self, entries: tuple[Entry, ...]) -> None:
+        self._inbox.put(entries)
         self._wake.set()
-
-    def _known(self) -> None:
-        with self._count:
-            self._outside -= 1
 
     def _as_allowed(self, config: Config) -> Config:
         if not self._dry_run:
@@ -252,9 +236,17 @@ class Engine:
                 self._act(plan.act)
             self._view = self._picture(self._world)
             self._report()
-            # A checkpoint must hold all entries up to the last one in it: none may be on its way.
-            if self._parts.journal.due() and not self._outside:
-                self._parts.journal.compact(self._state.to_json())
+            self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        """Keep the state, so that a start reads little; in a flood not with every round."""
+        now = self._parts.clock.now().steady
+        if not self._parts.journal.due() or now - self._kept_at < KEEP_S:
+            return
+        # The inbox has entries in the order of their numbers: the state holds all up to the last one
+        # that it took in, and none after it.
+        self._parts.journal.compact(self._state.to_json())
+        self._kept_at = now
 
     def _report(self) -> None:
         """Note that people are told of tiers that have only been observed; the observer tells them."""
@@ -263,7 +255,7 @@ class Engine:
             self._append([records.reported(tiers)])
 
     def _take_in(self) -> None:
-        """Fold what others wrote: accepted alerts, wishes of humans, ends of restarts."""
+        """Fold what was written: by this thread, or by others (alerts, wishes of humans, ends of restarts)."""
         while True:
             try:
                 entries = self._inbox.get_nowait()
@@ -271,7 +263,6 @@ class Engine:
                 return
             for entry in entries:
                 self._apply(entry)
-            self._known()
 
     def _look(self) -> World:
         """Return the world as it is now, having noted what it tells of restarts and of human stops."""
@@ -320,9 +311,12 @@ class Engine:
         news = [each for each in plan.decisions if self._is_news(each)]
         found = [*plan.records, *map(records.decided, news)]
         for start in range(0, len(found), AT_ONCE):
-            self._append(found[start : start + AT_ONCE])
-        for decision in news:
-            self._parts.observer.decided(decision)
+            end = start + AT_ONCE
+            self._append(found[start:end])
+            # What is written is told, also when the next part cannot be written.
+            first = len(plan.records)
+            for decision in news[max(0, start - first) : max(0, end - first)]:
+                self._parts.observer.decided(decision)
 
     def _is_news(self, decision: Decision) -> bool:
         """Whether *decision* acts, answers an accepted alert, or differs from the last one about the same."""
@@ -355,9 +349,8 @@ class Engine:
     def _append(self, found: list[Record] | tuple[Record, ...]) -> tuple[Entry, ...]:
         if not found:
             return ()
-        entries = self._parts.journal.append(*found)
-        for entry in entries:
-            self._apply(entry)
+        entries = self._parts.journal.submit(*found, told=self._inbox.put).result()
+        self._take_in()  # ours, after what others wrote before
         return entries
 
     def _apply(self, entry: Entry) -> None:

@@ -21,7 +21,7 @@ from remediation.journal.canonical import RecordError, encode
 from remediation.journal.chain import BrokenChainError
 from remediation.journal.errors import JournalError, broken
 from remediation.journal.opening import Opened, open_file
-from remediation.journal.queue import Job
+from remediation.journal.queue import Job, Told
 from remediation.journal.reading import (
     THROUGH,
     ends,
@@ -98,17 +98,19 @@ class Journal:
         entries: tuple[Entry, ...] = self.submit(*records).result()
         return entries
 
-    def submit(self, *records: Record) -> Future[tuple[Entry, ...]]:
+    def submit(self, *records: Record, told: Told | None = None) -> Future[tuple[Entry, ...]]:
         """
         Queue *records* and return at once; the future has what `append` returns or raises.
 
         It is answered within *wait_s* and a tenth, whatever the disk does. For asyncio:
-        `await asyncio.wrap_future(journal.submit(record))`.
+        `await asyncio.wrap_future(journal.submit(record))`. *told* gets the entries as soon as they are
+        on disk, before the future has them, in the order of their numbers whoever wrote them; also
+        when they come to be there after the future was refused. It must not block or raise.
 
         Raises:
             JournalError: The queue is full, or a record cannot be written as JSON; nothing is queued.
         """
-        return self._queue(records, self._wait_s)
+        return self._queue(records, self._wait_s, told=told)
 
     def compact(self, state: Mapping[str, object]) -> int:
         """
@@ -203,13 +205,17 @@ class Journal:
         self.close()
 
     def _queue(
-        self, records: tuple[Record, ...], wait_s: float, then: Callable[[], Any] | None = None
+        self,
+        records: tuple[Record, ...],
+        wait_s: float,
+        then: Callable[[], Any] | None = None,
+        told: Told | None = None,
     ) -> Future[Any]:
         try:
             encoded = tuple(map(encode, records))
         except RecordError as error:
             raise JournalError(self.path, str(error), _MISTAKE_CURE) from error
-        job = Job(encoded, time.monotonic() + wait_s, then)
+        job = Job(encoded, time.monotonic() + wait_s, then, told)
         if encoded:
             self._writer.queue.put(job)
         else:

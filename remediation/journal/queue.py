@@ -18,22 +18,31 @@ from typing import Any
 
 from remediation.journal.canonical import Encoded
 from remediation.journal.errors import JournalError
+from remediation.model import Entry
 
 MOST_JOBS = 4096  # 8 s of the 500 webhooks a second that the design asks for
 MOST_BYTES = 16 * 1024 * 1024  # the process has 100 MB
 GROUP_JOBS = 256  # written in one transaction; larger ones gain nothing, measured
 GROUP_BYTES = 4 * 1024 * 1024
 
+Told = Callable[[tuple[Entry, ...]], None]
+
 _SLOW_CURE = "Look at the disk; what is refused now is delivered again by Alertmanager"
 
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """Records to be written together; *then* is done after their commit and gives the answer, if there."""
+    """
+    Records to be written together; *then* is done after their commit and gives the answer, if there.
+
+    *told* gets the entries before anybody has an answer, job after job in the order of their numbers,
+    also when the answer was refused meanwhile because the disk took too long. Must not block or raise.
+    """
 
     records: tuple[Encoded, ...]
     deadline: float  # monotonic
     then: Callable[[], Any] | None = None
+    told: Told | None = None
     answer: Future[Any] = field(default_factory=Future)
     size: int = 0  # characters
 

@@ -97,6 +97,8 @@ class Writer:
         answers = self._commit(group)
         self.problem = ""
         for job, entries in zip(group, answers, strict=True):
+            if job.told is not None:
+                job.told(entries)
             if job.then is None:
                 settle(job, entries)
         for job in group:

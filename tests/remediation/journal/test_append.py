@@ -185,6 +185,26 @@ def held_up(journal: Journal, gate: threading.Event) -> Iterator[None]:
         yield
 
 
+def test_entries_are_told_in_order_before_anybody_has_an_answer(journal: Journal) -> None:
+    """Whoever keeps a state is told of all entries in the order of their numbers, whoever wrote them."""
+    told: list[int] = []
+    late: list[int] = []
+
+    def tell(entries: tuple[Entry, ...]) -> None:
+        told.extend(entry.number for entry in entries)
+
+    def work(thread: int) -> None:
+        for i in range(50):
+            (entry,) = journal.submit(record(thread, i=i), told=tell).result()
+            if entry.number not in told:
+                late.append(entry.number)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    assert told == list(range(1, 401))
+    assert late == []
+
+
 def test_many_threads_lose_nothing_and_group(journal: Journal) -> None:
     """Sixteen threads append at once: every entry is there once, whole batches together, in fewer commits."""
 

@@ -230,9 +230,10 @@ def test_a_hanging_disk_costs_nobody_more_than_the_bound(
     with Journal.open(tmp_path / "j.db", clock=standing(), wait_s=IMPATIENT_S) as journal:
         hanging = Hanging(journal._seal.write)
         monkeypatch.setattr(journal._seal, "write", hanging)
-        first = journal.submit(record(1))
+        told: list[Entry] = []
+        first = journal.submit(record(1), told=told.extend)
         assert hanging.reached.wait(DEADLINE_S)
-        second = journal.submit(record(2))
+        second = journal.submit(record(2), told=told.extend)
         begun = time.monotonic()
         assert ("the disk has not answered in time", True) == _refusal(first)
         assert ("the disk has not answered in time", False) == _refusal(second)
@@ -242,6 +243,8 @@ def test_a_hanging_disk_costs_nobody_more_than_the_bound(
         # What could not be told was written; what was said not to be is not, and the journal goes on.
         assert 2 == journal.append(record(3))[0].number
         assert [1, 3] == _bodies(journal)
+        # Whoever keeps a state learns of it all the same.
+        assert [1] == [entry.number for entry in told]
 
 
 def _refusal(future: Future[tuple[Entry, ...]]) -> tuple[str, bool]:

@@ -12,6 +12,7 @@ import itertools
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Any
 
 from remediation.clock import Moment
 from remediation.config import Config
@@ -319,6 +320,7 @@ class _Journal:
 
     def __init__(self, sim: Sim) -> None:
         self._sim = sim
+        self._shadow = State()
         self.last_commit_wall = 0.0
 
     def append(self, *found: Record) -> tuple[Entry, ...]:
@@ -339,19 +341,26 @@ class _Journal:
             raise Crash
         return made
 
-    def submit(self, *found: Record) -> Future[tuple[Entry, ...]]:
+    def submit(
+        self, *found: Record, told: Callable[[tuple[Entry, ...]], None]
+    ) -> Future[tuple[Entry, ...]]:
         future: Future[tuple[Entry, ...]] = Future()
         try:
-            future.set_result(self.append(*found))
+            made = self.append(*found)
+            told(made)
+            future.set_result(made)
         except JournalBroken as error:
             future.set_exception(error)
         return future
 
     def due(self) -> bool:
-        return False
+        return not self._sim.broken_journal
 
-    def compact(self, state: dict[str, object]) -> None:
-        raise AssertionError(state)
+    def compact(self, state: dict[str, Any]) -> None:
+        """Judge the checkpoint: it is what the entries through its last come to, none missing, none twice."""
+        for entry in self._sim.entries[self._shadow.through : state["through"]]:
+            self._shadow.apply(entry)
+        assert state == self._shadow.to_json()
 
 
 class Silent:
