@@ -36,6 +36,8 @@ STOPPED = "stopped"
 REPORTED = "reported"
 EVIDENCE = "evidence"
 STARTED = "started"
+BLIND = "blind"
+TOLD = "told"
 
 
 def received(alerts: Iterable[Alert], *, source: str, truncated: int = 0) -> Record:
@@ -148,9 +150,9 @@ def healthy(incident: str) -> Record:
     return Record(HEALTHY, {"incident": incident})
 
 
-def relapsed(incident: str) -> Record:
-    """It did not stay healthy for the probation time."""
-    return Record(RELAPSED, {"incident": incident})
+def relapsed(incident: str, *, anew: bool = False) -> Record:
+    """It did not stay healthy; *anew*: it did for so long that this is another fault, from the first rung on."""
+    return Record(RELAPSED, {"incident": incident, "anew": anew})
 
 
 def gave_up(incident: str, reason: str, service: str, tier: str) -> Record:
@@ -228,6 +230,16 @@ def stopped(stops: Mapping[str, float]) -> Record:
 def reported(tiers: Collection[str]) -> Record:
     """People were told what would have been done in these observing *tiers*."""
     return Record(REPORTED, {"tiers": sorted(tiers)})
+
+
+def blind(*, blind: bool) -> Record:
+    """The Watchdog is missing, so alerts may be lost; or it is back."""
+    return Record(BLIND, {"blind": blind})
+
+
+def told(subject: str, number: int) -> Record:
+    """The message about *subject* that entry *number* owed has arrived (state_owed)."""
+    return Record(TOLD, {"subject": subject, "number": number})
 
 
 def evidence(action: str, found: Mapping[str, object]) -> Record:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from remediation.model import Entry
 from remediation.state_entries import HANDLERS
@@ -22,12 +22,18 @@ from remediation.state_parts import (
     Incident,
     Intent,
     Last,
+    Owed,
     Pause,
     Pending,
 )
 
 HEALING_S = 900.0  # after a restart, or healthy again: longer than a start, or a probation, takes
 CHECKPOINT = "checkpoint"
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    _Part = TypeVar("_Part", bound=DataclassInstance)
 
 
 @dataclass(slots=True)
@@ -40,6 +46,8 @@ class State:
     acts: list[Act] = field(default_factory=list)  # oldest first
     failures: dict[str, Failure] = field(default_factory=dict)  # the last of each service and rung
     calls: dict[str, Call] = field(default_factory=dict)  # by service
+    owed: dict[str, Owed] = field(default_factory=dict)  # messages that nobody has yet, by subject
+    blind: bool = False  # people were told that the Watchdog is missing
     frozen: Freeze | None = None
     released_at: float = 0.0
     pause: Pause | None = None
@@ -112,22 +120,30 @@ class State:
         """Return the state that *data* was made of; unknown keys are passed over."""
         pause, frozen = data.get("pause"), data.get("frozen")
         return cls(
-            incidents={k: Incident(**v) for k, v in data.get("incidents", {}).items()},
-            closed=[Incident(**v) for v in data.get("closed", ())],
-            intents={k: Intent(**v) for k, v in data.get("intents", {}).items()},
-            acts=[Act(**v) for v in data.get("acts", ())],
-            failures={k: Failure(**v) for k, v in data.get("failures", {}).items()},
-            calls={k: Call(**v) for k, v in data.get("calls", {}).items()},
-            frozen=Freeze(**frozen) if frozen else None,
+            incidents={k: _made(Incident, v) for k, v in data.get("incidents", {}).items()},
+            closed=[_made(Incident, v) for v in data.get("closed", ())],
+            intents={k: _made(Intent, v) for k, v in data.get("intents", {}).items()},
+            acts=[_made(Act, v) for v in data.get("acts", ())],
+            failures={k: _made(Failure, v) for k, v in data.get("failures", {}).items()},
+            calls={k: _made(Call, v) for k, v in data.get("calls", {}).items()},
+            owed={k: _made(Owed, v) for k, v in data.get("owed", {}).items()},
+            blind=data.get("blind", False),
+            frozen=_made(Freeze, frozen) if frozen else None,
             released_at=data.get("released_at", 0.0),
-            pause=Pause(**pause) if pause else None,
-            holds={k: Hold(**v) for k, v in data.get("holds", {}).items()},
-            pending={(f, s): Pending(**v) for f, s, v in data.get("pending", ())},
-            last={k: Last(**v) for k, v in data.get("last", {}).items()},
-            answers={k: Last(**v) for k, v in data.get("answers", {}).items()},
+            pause=_made(Pause, pause) if pause else None,
+            holds={k: _made(Hold, v) for k, v in data.get("holds", {}).items()},
+            pending={(f, s): _made(Pending, v) for f, s, v in data.get("pending", ())},
+            last={k: _made(Last, v) for k, v in data.get("last", {}).items()},
+            answers={k: _made(Last, v) for k, v in data.get("answers", {}).items()},
             stops=dict(data.get("stops", {})),
             observed_since=dict(data.get("observed_since", {})),
             reported_at=dict(data.get("reported_at", {})),
             at=data.get("at", 0.0),
             through=data.get("through", 0),
         )
+
+
+def _made(kind: type[_Part], data: Mapping[str, Any]) -> _Part:
+    """Return the part that *data* was made of, maybe by a newer version that knows more of it."""
+    known = kind.__dataclass_fields__
+    return kind(**{name: value for name, value in data.items() if name in known})

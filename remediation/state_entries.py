@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from remediation import records
-from remediation.model import Entry, Outcome
+from remediation import state_owed as owed
+from remediation.model import Entry, Outcome, Rung
 from remediation.state_parts import (
     ASKS,
     UNCONFIRMED,
@@ -61,6 +62,7 @@ def _decided(state: State, body: _Body, entry: Entry) -> None:
             del state.answers[next(iter(state.answers))]
     if last.outcome == Outcome.ESCALATE.value:
         _called(state, body, entry)
+    owed.decided(state, body, entry)
     before = state.last.get(body["service"])
     if body["service"] and (before is None or before.lone or not last.lone):
         state.last[body["service"]] = last
@@ -82,7 +84,8 @@ def _eased(state: State, body: _Body, entry: Entry) -> None:
         state.calls[call.service] = replace(call, eased_at=entry.at if body["eased"] else None)
 
 
-def _called_off(state: State, body: _Body, _entry: Entry) -> None:
+def _called_off(state: State, body: _Body, entry: Entry) -> None:
+    owed.called_off(state, body, entry)
     state.calls.pop(body["service"], None)
     last = state.last.get(body["service"])
     if last and last.outcome == Outcome.ESCALATE.value and not last.incident:
@@ -162,13 +165,18 @@ def _healthy(state: State, body: _Body, entry: Entry) -> None:
         incident.approved_at = None  # what was approved was about an illness that is over
 
 
-def _relapsed(state: State, body: _Body, _entry: Entry) -> None:
+def _relapsed(state: State, body: _Body, entry: Entry) -> None:
     if incident := state.incidents.get(body["incident"]):
         incident.healthy_at = None
+        if body.get("anew"):
+            incident.rung, incident.tried = Rung.SERVICE.value, []
+            incident.tries = incident.waits = incident.unknown = incident.undone = 0
+            incident.opened_at = entry.at
 
 
-def _gave_up(state: State, body: _Body, _entry: Entry) -> None:
+def _gave_up(state: State, body: _Body, entry: Entry) -> None:
     if incident := state.incidents.get(body["incident"]):
+        owed.answered(state, incident, "gave_up", entry)
         incident.gave_up = body["reason"]
         incident.handed = body.get("service", incident.root)
         incident.handed_tier = body.get("tier", incident.tier)
@@ -179,6 +187,7 @@ def _closed(state: State, body: _Body, entry: Entry) -> None:
     if incident is None:
         return
     incident.closed_at, incident.how = entry.at, body["how"]
+    owed.closed(state, incident, entry)
     state.closed = [each for each in state.closed if _closed_at(each) > entry.at - KEEP_CLOSED_S]
     state.closed.append(incident)
 
@@ -189,6 +198,7 @@ def _closed_at(incident: Incident) -> float:
 
 def _frozen(state: State, body: _Body, entry: Entry) -> None:
     state.frozen = Freeze(entry.at, list(body["roots"]))
+    owed.frozen(state, body, entry)
 
 
 def _calm(state: State, body: _Body, entry: Entry) -> None:
@@ -196,8 +206,14 @@ def _calm(state: State, body: _Body, entry: Entry) -> None:
         state.frozen.calm_at = entry.at if body["calm"] else None
 
 
-def _released(state: State, _body: _Body, entry: Entry) -> None:
+def _released(state: State, body: _Body, entry: Entry) -> None:
     state.frozen, state.released_at = None, entry.at
+    owed.released(state, body, entry)
+
+
+def _blind(state: State, body: _Body, entry: Entry) -> None:
+    state.blind = body["blind"]
+    owed.blind(state, body, entry)
 
 
 def _paused(state: State, body: _Body, entry: Entry) -> None:
@@ -211,6 +227,7 @@ def _resumed(state: State, _body: _Body, _entry: Entry) -> None:
 def _approved(state: State, body: _Body, entry: Entry) -> None:
     if incident := state.incidents.get(body["incident"]):
         incident.approved_at = entry.at
+        owed.answered(state, incident, f"by {body['by']}", entry)
         asked = [last for last in state.last.values() if last.incident == incident.id]
         asked = [last for last in asked if last.reason in ASKS]
         incident.approved_for = f"{asked[0].reason} {asked[0].restart}" if asked else ""
@@ -258,6 +275,8 @@ HANDLERS: Mapping[str, Callable[[State, _Body, Entry], None]] = {
     records.FROZEN: _frozen,
     records.CALM: _calm,
     records.RELEASED: _released,
+    records.BLIND: _blind,
+    records.TOLD: owed.told,
     records.PAUSED: _paused,
     records.RESUMED: _resumed,
     records.APPROVED: _approved,

@@ -7,6 +7,7 @@ Plain values with their times; what changes them stands in state_entries, what t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from remediation.model import Decision, Rung
 
@@ -37,6 +38,9 @@ class Incident:
     gave_up: str = ""
     called: bool = False  # a human was called, given up or not
     called_for: dict[str, str] = field(default_factory=dict)  # services of pages, with their tiers
+    asked: dict[str, str] = field(
+        default_factory=dict
+    )  # services of open questions, with their tiers
     handed: str = ""  # the service that a human has to see to, and its tier
     handed_tier: str = ""
     approved_at: float | None = None
@@ -123,6 +127,23 @@ class Call:
     reason: str
     at: float
     eased_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """
+    A message about *subject* that nobody has yet; *over* says that what was told before has ended.
+
+    *topic* (state_owed.Topic) says what *about* holds; *number* is that of the entry that owes it.
+    """
+
+    subject: str
+    topic: str
+    about: dict[str, Any]
+    number: int
+    at: float
+    wall: float
+    over: bool = False
 
 
 @dataclass(slots=True)

@@ -7,9 +7,11 @@ started and stopped with the engine, is known here only.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from remediation import records
 from remediation.alertmanager.client import Alertmanager
 from remediation.config import Config
 from remediation.drivers.docker import DockerDriver
@@ -20,12 +22,15 @@ from remediation.engine.look import Looker
 from remediation.engine.probes import Probes
 from remediation.engine.restarts import Restarts
 from remediation.engine.telling import Telling
+from remediation.journal.errors import JournalError
 from remediation.journal.journal import Journal
 from remediation.model import Driver
 from remediation.notify.notifier import build_notifier
 from remediation.policy.observing import would_have_done
 from remediation.state import State
 from remediation.web.metrics import Metrics
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -80,7 +85,14 @@ def assemble(
     probes = Probes(config, on_late=wake)
     evidence = Evidence(config)
     restarts = Restarts(driver, evidence.collect)
-    notifier = build_notifier(config, journal.clock)
+
+    def told(subject: str, number: int) -> None:
+        try:
+            engines[0].accept(records.told(subject, number))
+        except JournalError as error:
+            log.warning("%s has arrived, and will be told again: %s", subject, error)
+
+    notifier = build_notifier(config, journal.clock, told)
 
     def observed(tiers: list[str]) -> tuple[Mapping[str, Mapping[str, int]], float]:
         since_at = journal.clock.now().steady - config.report_after_s

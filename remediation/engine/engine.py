@@ -14,7 +14,7 @@ import logging
 import queue
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -30,7 +30,7 @@ from remediation.policy import observing
 from remediation.policy.decide import Plan, decide
 from remediation.policy.situation import Situation
 from remediation.state import State
-from remediation.state_parts import UNCONFIRMED, Incident
+from remediation.state_parts import UNCONFIRMED, Incident, Owed
 
 log = logging.getLogger(__name__)
 
@@ -77,11 +77,11 @@ class Observer(Protocol):
     def closed(self, incident: Incident, how: str, took_s: float) -> None:
         """An incident is over, after so long."""
 
+    def owes(self, owed: Mapping[str, Owed]) -> None:
+        """These messages nobody has yet, by subject; called often."""
+
     def changed(self, what: Record) -> None:
         """Anything else that was written down."""
-
-    def blind(self, *, blind: bool) -> None:
-        """The Watchdog went missing, or came back."""
 
     def trouble(self, why: str) -> None:
         """Rounds break one after the other (*why*), or do not any more ("")."""
@@ -130,7 +130,6 @@ class Engine:
         self._breaks = 0
         self._troubled = False
         self._began_wall = parts.clock.now().wall
-        self._blind: bool | None = None
         self._lock = threading.Lock()  # one round at a time, also for callers of `round`
         self._copy = state  # the state as others may see it; made anew when it has changed
         self._changed = True
@@ -260,6 +259,7 @@ class Engine:
             try:
                 entries = self._inbox.get_nowait()
             except queue.Empty:
+                self._parts.observer.owes(self._state.owed)
                 return
             for entry in entries:
                 self._apply(entry)
@@ -366,20 +366,24 @@ class Engine:
             asked = {"service": intent.service, "tier": intent.tier, "rung": intent.rung}
             asked |= {"action": intent.action, "incident": intent.incident}
             asked |= {"why": intent.why, "detail": intent.detail}
+            if incident := self._state.incidents.get(intent.incident):
+                asked |= {"root": incident.root, "root_tier": incident.tier}
             self._parts.observer.restarted(Record(records.INTENDED, asked), record)
         elif entry.kind != records.DECIDED:
             self._parts.observer.changed(record)
 
     def _tell_blind(self, now: Moment) -> None:
         blind = self._is_blind(now)
-        if blind != self._blind:
-            if blind or self._blind is not None:
-                self._parts.observer.blind(blind=blind)
-            self._blind = blind
+        if blind != self._state.blind:
+            self._append([records.blind(blind=blind)])
 
     def _is_blind(self, now: Moment) -> bool:
+        """Whether people are to be told so; that it is over only once the Watchdog has arrived."""
         if self._world.alerts is not None:
-            return Situation(self._config, self._state, self._world, now).blind
+            missing = self._state.blind and self._world.alerts.watchdog_age_s is None
+            return missing or Situation(self._config, self._state, self._world, now).blind
+        if self._state.blind:
+            return True
         heard_wall = max(self._reconciled_wall, self._began_wall)
         return now.wall - heard_wall > self._config.alertmanager.blind_after_s
 
@@ -392,7 +396,7 @@ class Engine:
             state=self._copy,
             world=world,
             moment=now,
-            blind=bool(self._blind),
+            blind=self._state.blind,
             alertmanager_up=world.alerts is not None,
             docker_up=world.docker_up,
             reconciled_wall=self._reconciled_wall,

@@ -16,7 +16,7 @@ from typing import Protocol
 from remediation import records
 from remediation.model import Decision, Outcome, Record
 from remediation.reasons import REASONS
-from remediation.state_parts import Incident
+from remediation.state_parts import Incident, Owed
 from remediation.web.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -35,31 +35,11 @@ class Messages(Protocol):
     ) -> None:
         """A restart has ended."""
 
-    def gave_up(self, decision: Decision) -> None:
-        """A problem is handed over."""
-
-    def closed(
-        self, service: str, tier: str, incident: str, took_s: float, *, gave_up: bool, how: str
-    ) -> None:
-        """An incident is over: healed, recovered, cancelled by a human, or unknown by now."""
-
-    def approval(self, decision: Decision) -> None:
-        """Something waits for a human."""
-
-    def blind(self, *, blind: bool) -> None:
-        """The Watchdog is missing, or back."""
-
-    def called_off(self, service: str, tier: str, how: str) -> None:
-        """What people were called about, without an incident, is over."""
+    def owes(self, owed: Mapping[str, Owed]) -> None:
+        """Pages, questions, storms, blindness and their ends that nobody has yet; by subject, again and again."""
 
     def trouble(self, why: str) -> None:
         """The engine's rounds break, or do not any more ("")."""
-
-    def frozen(self, roots: list[str], tiers: list[str]) -> None:
-        """A storm."""
-
-    def released(self, by: str, how: str) -> None:
-        """The storm is over."""
 
     def observed(self, tier: str, for_s: float, restarts: Mapping[str, int]) -> None:
         """What would have been done in a tier that observes."""
@@ -88,7 +68,7 @@ class Telling:
         self._evidence: dict[str, Mapping[str, object]] = {}  # by action, until its end is told
 
     def decided(self, decision: Decision) -> None:
-        """Log, count, and tell people where they are asked."""
+        """Log and count it; what people are owed for it the journal says."""
         self._metrics.decided(decision.outcome.value, decision.reason)
         level = logging.WARNING if decision.outcome is Outcome.ESCALATE else logging.INFO
         log.log(
@@ -107,12 +87,6 @@ class Telling:
                 "rung": decision.rung.value,
             },
         )
-        if self._messages is None:
-            return
-        if decision.outcome is Outcome.ESCALATE:
-            self._messages.gave_up(decision)
-        elif decision.reason in ("approval", "too_many_healthy"):
-            self._messages.approval(decision)
 
     def restarted(self, intent: Record, finished: Record) -> None:
         """Log, count and tell what became of a restart."""
@@ -133,37 +107,29 @@ class Telling:
             self._messages.restarted(asked, came, seen)
 
     def closed(self, incident: Incident, how: str, took_s: float) -> None:
-        """Log and tell the end of an incident; count how long it took when we healed it."""
+        """Log the end of an incident; count how long it took when we healed it."""
         root, tier = incident.root, incident.tier
         told = {"service": root, "tier": tier, "incident": incident.id}
         log.info("incident of %s is over: %s", root, how, extra=told)
         if how == "healed":
             self._metrics.healed(tier, took_s)
-        if self._messages is not None and (incident.tries or incident.called):
-            called = incident.called
-            # Who was called about a dependant is told of that one.
-            told_of = incident.called_for or {
-                incident.handed or root: incident.handed_tier or tier  # as older journals have it
-            }
-            for name, its_tier in told_of.items():
-                self._messages.closed(name, its_tier, incident.id, took_s, gave_up=called, how=how)
+
+    def owes(self, owed: Mapping[str, Owed]) -> None:
+        """Pass on what people are to be told."""
+        if self._messages is not None:
+            self._messages.owes(owed)
 
     def changed(self, what: Record) -> None:
-        """Log what else was written; tell of ends of calls, storms, and of what was only observed."""
+        """Log what else was written; tell of what was only observed."""
         body = what.body
-        if what.kind not in _QUIET:
+        if what.kind == records.BLIND:
+            _log_blind(blind=bool(body["blind"]))
+        elif what.kind not in _QUIET:
             log.info("%s %s", what.kind.replace("_", " "), _told(body))
         if self._messages is None:
             return
         if what.kind == records.EVIDENCE and isinstance(body["found"], Mapping):
             self._evidence[str(body["action"])] = body["found"]
-        elif what.kind == records.CALLED_OFF:
-            told = (str(body[key]) for key in ("service", "tier", "how"))
-            self._messages.called_off(*told)
-        elif what.kind == records.FROZEN:
-            self._messages.frozen(_texts(body["roots"]), _texts(body["tiers"]))
-        elif what.kind == records.RELEASED:
-            self._messages.released(str(body["by"]), str(body["how"]))
         elif what.kind == records.REPORTED:
             tiers = _texts(body["tiers"])
             threading.Thread(target=self._report, args=(tiers,), name="report", daemon=True).start()
@@ -177,15 +143,6 @@ class Telling:
         for tier, restarts in found.items():
             if self._messages is not None:
                 self._messages.observed(tier, for_s, restarts)
-
-    def blind(self, *, blind: bool) -> None:
-        """Log and tell that alerts may be lost, or are not any more."""
-        if blind:
-            log.warning("blind: the Watchdog is missing; nothing is restarted")
-        else:
-            log.info("the Watchdog is back")
-        if self._messages is not None:
-            self._messages.blind(blind=blind)
 
     def trouble(self, why: str) -> None:
         """
@@ -206,8 +163,22 @@ class Telling:
 
 # Told elsewhere, or too large or too frequent for a log line.
 _QUIET = frozenset(
-    {records.RECEIVED, records.INTENDED, records.EVIDENCE, records.STOPPED, "checkpoint"}
+    {
+        records.RECEIVED,
+        records.INTENDED,
+        records.EVIDENCE,
+        records.STOPPED,
+        records.TOLD,
+        "checkpoint",
+    }
 )
+
+
+def _log_blind(*, blind: bool) -> None:
+    if blind:
+        log.warning("blind: the Watchdog is missing; nothing is restarted")
+    else:
+        log.info("the Watchdog is back")
 
 
 def _told(body: Mapping[str, object]) -> str:

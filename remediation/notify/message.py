@@ -47,7 +47,8 @@ class Message:
     One thing that people are told.
 
     *alert* names it as an alert of Prometheus would; *about* tells apart what has the same name and
-    subject (an incident, an action). *resolved* says that what was told earlier is over.
+    subject (an incident). *resolved* says that what was told earlier is over; an end *for_machines*
+    tells people nothing, and closes what a pager keeps open.
     """
 
     alert: str
@@ -59,6 +60,7 @@ class Message:
     about: str = ""
     excerpt: str = ""
     resolved: bool = False
+    for_machines: bool = False
 
     @property
     def is_page(self) -> bool:
@@ -87,7 +89,9 @@ def webhook_body(
     told = {"summary": _line(message.title, MAX_TITLE), "description": _description(message)}
     if message.excerpt:
         told["evidence"] = _text(message.excerpt, MAX_EXCERPT)
-    key = "\n".join([*(f"{name}={value}" for name, value in labels.items()), message.about])
+    # A restart that failed is worse news than the end that resolves it: the same alert all the same.
+    named = {name: value for name, value in labels.items() if name != "severity"}
+    key = "\n".join([*(f"{name}={value}" for name, value in named.items()), message.about])
     stamp = format_time(wall)
     alert = {
         "status": status,

@@ -3,36 +3,53 @@ Tell people directly: what was done, what was given up, what cannot be seen, wha
 
 Alerts about all this go through Prometheus and Alertmanager as well; a direct message is for when
 these are what is broken, and carries what an alert cannot: the evidence. Words are made in
-remediation.notify.words, forms in notify_message, the sending in notify_outbox. Pages go to pager and Slack,
-the rest to Slack, or to the pager where there is no Slack.
+remediation.notify.words, forms in message, the sending in outbox. Pages go to pager and Slack, the
+rest to Slack, or to the pager where there is no Slack. What the journal owes people
+(remediation.state_owed) is said until it has arrived.
 """
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 from remediation.clock import Clock
 from remediation.config import Config, Notify
-from remediation.model import Decision
 from remediation.notify import words
 from remediation.notify.message import Message, slack_body, webhook_body
 from remediation.notify.outbox import Channel, Outbox
+from remediation.notify.owed import message_of
 from remediation.secret_file import read_secret
+from remediation.state_parts import Owed
+
+log = logging.getLogger(__name__)
 
 STOP_S = 5.0
+RETELL_S = 600.0  # longer than a page is tried, and than what is said again is an echo
 _URL = re.compile(
     r"https?://[A-Za-z0-9][A-Za-z0-9._-]*(:[0-9]{1,5})?(/[A-Za-z0-9._~%+,;=:@/?&-]*)?"
 )
 
 
 class Notifier:
-    """Tells people; see telling.Messages. Nothing of it blocks or raises. *outboxes* are the places."""
+    """
+    Tells people; see telling.Messages. Nothing of it blocks or raises.
 
-    def __init__(self, outboxes: tuple[Outbox, ...]) -> None:
+    Args:
+        outboxes: The places. What people are owed must arrive at the first that wants it.
+        clock: Tells the time.
+        told: Takes the record of what has arrived (subject, number of the entry), on any thread.
+    """
+
+    def __init__(
+        self, outboxes: tuple[Outbox, ...], clock: Clock, told: Callable[[str, int], None]
+    ) -> None:
         self._outboxes = outboxes
+        self._clock, self._told = clock, told
+        self._put: dict[str, tuple[int, float]] = {}  # subject: the entry and when it was put
 
     def start(self) -> None:
         """Begin to send."""
@@ -68,52 +85,49 @@ class Notifier:
 
         self.tell(words.restarted(asked, came, text_of(evidence)))
 
-    def gave_up(self, decision: Decision) -> None:
-        """A problem is handed over: a page."""
-        self.tell(words.gave_up(decision))
-
-    def closed(
-        self, service: str, tier: str, incident: str, took_s: float, *, gave_up: bool, how: str
-    ) -> None:
-        """An incident is over; who was paged because we *gave_up* is told so."""
-        self.tell(words.closed(service, tier, incident, took_s, gave_up=gave_up, how=how))
-
-    def approval(self, decision: Decision) -> None:
-        """Something waits for a human."""
-        self.tell(words.approval(decision))
-
-    def blind(self, *, blind: bool) -> None:
-        """The Watchdog is missing, or back."""
-        self.tell(words.blind(blind=blind))
-
-    def called_off(self, service: str, tier: str, how: str) -> None:
-        """What people were called about, without an incident, is over."""
-        self.tell(words.called_off(service, tier, how))
+    def owes(self, owed: Mapping[str, Owed]) -> None:
+        """Say what was not said yet, and again what has not arrived for long; for one thread."""
+        self._put = {subject: put for subject, put in self._put.items() if subject in owed}
+        now = self._clock.now().steady
+        for subject, each in owed.items():
+            number, put = self._put.get(subject, (0, 0.0))
+            again = number == each.number
+            if again and now - put < RETELL_S:
+                continue
+            self._put[subject] = (each.number, now)
+            try:
+                message = message_of(each)
+            except (KeyError, ValueError, TypeError):
+                log.exception("nobody is told of %s", subject)
+                continue
+            arrived = partial(self._told, subject, each.number)
+            wanted = [outbox for outbox in self._outboxes if outbox.channel.wants(message)]
+            if not wanted:
+                arrived()
+                continue
+            wanted[0].put(message, wall=each.wall, arrived=arrived)
+            for outbox in [] if again else wanted[1:]:
+                outbox.put(message, wall=each.wall)
 
     def trouble(self, why: str) -> None:
         """The engine's rounds break, or do not any more ("")."""
         self.tell(words.trouble(why))
 
-    def frozen(self, roots: list[str], tiers: list[str]) -> None:
-        """A storm."""
-        self.tell(words.frozen(roots, tiers))
-
-    def released(self, by: str, how: str) -> None:
-        """The storm is over."""
-        self.tell(words.released(by, how))
-
     def observed(self, tier: str, for_s: float, restarts: Mapping[str, int]) -> None:
         """Report what would have been done in *tier*, observed for so long: restarts by service."""
-        self.tell(words.observed(tier, for_s, restarts))
+        message = words.observed(tier, for_s, restarts)
+        self.tell(message)
+        self.tell(words.observed_over(message))
 
 
-def build_notifier(config: Config, clock: Clock) -> Notifier | None:
+def build_notifier(
+    config: Config, clock: Clock, told: Callable[[str, int], None]
+) -> Notifier | None:
     """Return who tells people as *config* says, not started; None when nobody is to be told."""
     if config.notify is None:
         return None
-    return Notifier(
-        tuple(Outbox(each, clock) for each in channels(config.notify, config.docker.project))
-    )
+    found = channels(config.notify, config.docker.project)
+    return Notifier(tuple(Outbox(each, clock) for each in found), clock, told)
 
 
 def channels(notify: Notify, project: str) -> tuple[Channel, ...]:
@@ -132,7 +146,7 @@ def channels(notify: Notify, project: str) -> tuple[Channel, ...]:
         found.append(
             Channel(
                 name="slack",
-                wants=lambda _: True,
+                wants=lambda message: not message.for_machines,
                 address=partial(_slack, notify.slack_url_file),
                 body=lambda message, _: slack_body(message, project),
             )

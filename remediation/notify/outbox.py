@@ -51,6 +51,21 @@ class Channel:
 class _Letter:
     message: Message
     wall: float
+    arrived: Callable[[], None] | None = None
+
+
+@dataclass(slots=True)
+class _Said:
+    """What was said last about a subject, and whether it has arrived."""
+
+    resolved: bool
+    title: str
+    steady: float
+    arrived: bool = False
+
+    def says(self, message: Message) -> bool:
+        """Whether *message* is the same again."""
+        return (self.resolved, self.title) == (message.resolved, message.title)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +103,7 @@ class Outbox:
         self._changed = threading.Condition()
         self._pages: deque[_Letter] = deque()
         self._others: deque[_Letter] = deque()
-        self._said: OrderedDict[tuple[str, ...], tuple[bool, str, float]] = OrderedDict()
+        self._said: OrderedDict[tuple[str, ...], _Said] = OrderedDict()
         self._counts: Counter[str] = Counter()
         self._thread = threading.Thread(target=self._run, name=f"tell-{channel.name}", daemon=True)
 
@@ -104,36 +119,59 @@ class Outbox:
         if self._thread.is_alive():
             self._thread.join(patience_s)
 
-    def put(self, message: Message) -> None:
-        """Take *message* to be sent soon, unless it is not for this place, an echo, or too much."""
+    def put(
+        self,
+        message: Message,
+        *,
+        wall: float | None = None,
+        arrived: Callable[[], None] | None = None,
+    ) -> None:
+        """
+        Take *message* to be sent soon, unless it is not for this place, an echo, or too much.
+
+        Args:
+            message: What is to be said.
+            wall: When it came to be so (Unix time); now where not given.
+            arrived: Called once whoever is there has it, maybe since earlier; on any thread. Must not
+                raise or block. What was not sent in the end may be put again.
+        """
         if not self.channel.wants(message):
             return
         now = self._clock.now()
+        letter = _Letter(message, now.wall if wall is None else wall, arrived)
         with self._changed:
-            if self._is_echo(message, now.steady):
-                self._counts["repeated"] += 1
+            said = self._echoed(message, now.steady)
+            if said is None:
+                self._take(letter, now.steady)
                 return
-            queue = self._pages if message.is_page else self._others
-            if len(self._pages) + len(self._others) >= CAPACITY and not self._make_room(message):
-                self._counts["dropped"] += 1
-                return
-            self._remember(message, now.steady)
-            queue.append(_Letter(message, now.wall))
-            self._changed.notify_all()
+            self._counts["repeated"] += 1
+        if arrived is not None and said.arrived:
+            arrived()
 
     def counts(self) -> Mapping[str, int]:
         """Return how many were sent, failed, dropped and repeated."""
         with self._changed:
             return {key: self._counts[key] for key in ("sent", "failed", "dropped", "repeated")}
 
-    def _is_echo(self, message: Message, steady: float) -> bool:
+    def _take(self, letter: _Letter, steady: float) -> None:
+        message = letter.message
+        queue = self._pages if message.is_page else self._others
+        if len(self._pages) + len(self._others) >= CAPACITY and not self._make_room(message):
+            self._counts["dropped"] += 1
+            return
+        self._remember(message, steady)
+        queue.append(letter)
+        self._changed.notify_all()
+
+    def _echoed(self, message: Message, steady: float) -> _Said | None:
+        """Return what was said that *message* would only repeat."""
         said = self._said.get(message.subject)
-        if said is None or steady - said[2] >= WINDOW_S:
-            return False
-        return said[:2] == (message.resolved, message.title)
+        if said is None or steady - said.steady >= WINDOW_S:
+            return None
+        return said if said.says(message) else None
 
     def _remember(self, message: Message, steady: float) -> None:
-        self._said[message.subject] = (message.resolved, message.title, steady)
+        self._said[message.subject] = _Said(message.resolved, message.title, steady)
         self._said.move_to_end(message.subject)
         while len(self._said) > SUBJECTS:
             self._said.popitem(last=False)
@@ -204,3 +242,7 @@ class Outbox:
             self._counts[how] += 1
             if how == "failed":
                 self._forget(letter.message)
+            elif (said := self._said.get(letter.message.subject)) and said.says(letter.message):
+                said.arrived = True
+        if how == "sent" and letter.arrived is not None:
+            letter.arrived()

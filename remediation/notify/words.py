@@ -7,8 +7,9 @@ Pure: decisions, records and numbers in, a Message out. Forms are made in remedi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from remediation.model import Decision
+from remediation.model import Decision, Rung
 from remediation.notify.message import Message, Severity
 from remediation.reasons import REASONS
 
@@ -20,13 +21,21 @@ def restarted(
     came: Mapping[str, object],
     excerpt: str,
 ) -> Message:
-    """A restart has ended; *asked* and *came* as in the journal (intended, finished); what was seen before."""
+    """
+    A restart has ended; *asked* and *came* as in the journal (intended, finished); what was seen before.
+
+    It is about the incident, whose root *asked* names besides: that one's end is its end (`healed`).
+    Without a root the incident has ended already.
+    """
     service, tier, rung = (str(asked.get(key, "")) for key in ("service", "tier", "rung"))
     result = str(came.get("result", "unknown"))
     what = {
         "succeeded": f"Restarted {service}",
         "failed": f"Restarting {service} failed",
     }.get(result, f"What became of the restart of {service} is unknown")
+    if rung != Rung.SERVICE.value:
+        what += f" (step {rung})"
+    root = str(asked.get("root", ""))
     return Message(
         alert="RemediationRestarted",
         severity=Severity.INFO if result == "succeeded" else Severity.WARNING,
@@ -36,10 +45,11 @@ def restarted(
             f"Step: {rung}, tier {tier}, incident {asked.get('incident', '')}",
             f"Result: {result} after {_number(came.get('took_s')):.1f} s{_also(came.get('detail'))}",
         ),
-        service=service,
-        tier=tier,
-        about=str(asked.get("action", "")),
+        service=root or service,
+        tier=str(asked.get("root_tier", "")) if root else tier,
+        about=str(asked.get("incident", "")),
         excerpt=excerpt,
+        resolved=not root,
     )
 
 
@@ -66,25 +76,34 @@ _ENDS = {
 }
 
 
-def closed(
-    service: str,
-    tier: str,
-    incident: str,
-    took_s: float,
-    *,
-    gave_up: bool,
-    how: str = "healed",
-) -> Message:
-    """An incident is over, by us or without; who was paged because we *gave_up* is told so."""
+def recovered(service: str, tier: str, incident: str, took_s: float, how: str) -> Message:
+    """An incident that people were called about is over: the end of the page about *service*."""
     return Message(
-        alert="RemediationGaveUp" if gave_up else "RemediationHealed",
-        severity=Severity.CRITICAL if gave_up else Severity.INFO,
+        alert="RemediationGaveUp",
+        severity=Severity.CRITICAL,
         title=f"{service} {_ENDS.get(how, 'is healthy again')}",
         lines=(f"The incident is over after {_span(took_s)}.",),
         service=service,
         tier=tier,
         about=incident,
         resolved=True,
+    )
+
+
+def healed(
+    root: str, tier: str, incident: str, took_s: float, how: str, *, paged: bool = False
+) -> Message:
+    """An incident with restarts is over; where people were *paged* they hear of it by the page's end."""
+    return Message(
+        alert="RemediationRestarted",
+        severity=Severity.INFO,
+        title=f"{root} {_ENDS.get(how, 'is healthy again')}",
+        lines=(f"The incident is over after {_span(took_s)}.",),
+        service=root,
+        tier=tier,
+        about=incident,
+        resolved=True,
+        for_machines=paged,
     )
 
 
@@ -112,10 +131,11 @@ def called_off(service: str, tier: str, how: str) -> Message:
 def approval(decision: Decision) -> Message:
     """Something waits for a human."""
     what = f"restart {decision.restart}" if decision.restart else f"heal {_name(decision)}"
+    step = "" if decision.rung is Rung.SERVICE else f" (step {decision.rung.value})"
     return Message(
         alert="RemediationApprovalNeeded",
         severity=Severity.WARNING,
-        title=f"May I {what}?",
+        title=f"May I {what}?{step}",
         lines=(
             f"Why: {REASONS.get(decision.reason, decision.reason)}{_also(decision.detail)}",
             f"Step: {decision.rung.value}",
@@ -124,8 +144,29 @@ def approval(decision: Decision) -> Message:
         ),
         service=decision.service or "none",
         tier=decision.tier or "none",
-        about=f"{decision.incident}/{decision.rung.value}",
+        about=decision.incident,
     )
+
+
+def answered(service: str, tier: str, incident: str, how: str) -> Message:
+    """The question of `approval` is answered, "by" somebody, or is not asked any more."""
+    who = how.removeprefix("by ")
+    return Message(
+        alert="RemediationApprovalNeeded",
+        severity=Severity.WARNING,
+        title=f"{service}: {f'{who} approved it' if who != how else 'no approval is needed any more'}",
+        lines=() if who != how else (_MOOT.get(how, _MOOT["recovered"]),),
+        service=service,
+        tier=tier,
+        about=incident,
+        resolved=True,
+    )
+
+
+_MOOT = {
+    "gave_up": "It was handed over to a human.",
+    "recovered": "The incident is over.",
+}
 
 
 def blind(*, blind: bool) -> Message:
@@ -200,6 +241,11 @@ def observed(tier: str, for_s: float, restarts: Mapping[str, int]) -> Message:
         tier=tier,
         about=f"{total}",
     )
+
+
+def observed_over(told: Message) -> Message:
+    """What `observed` said was news for a moment: whoever keeps it open may close it."""
+    return replace(told, resolved=True, for_machines=True)
 
 
 def _name(decision: Decision) -> str:

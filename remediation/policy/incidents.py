@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from remediation import records
-from remediation.model import Mode, Record
+from remediation.model import Mode, Record, Rung
 from remediation.policy.situation import Situation
 from remediation.state_parts import Incident
 
@@ -52,7 +52,13 @@ def observed(here: Situation, incident: Incident, *, busy: bool) -> Iterator[Rec
         yield records.closed(incident.id, "cancelled")
     elif not sight.healthy:
         if incident.healthy_at is not None:
-            yield records.relapsed(incident.id)
+            well_s = here.now.steady - incident.healthy_at
+            # What people were called about stays theirs.
+            anew = well_s >= here.config.ladder.same_incident_s and not incident.gave_up
+            yield records.relapsed(incident.id, anew=anew)
+            first = here.config.ladder.rungs[0]
+            if anew and first is not Rung.SERVICE:
+                yield records.climbed(incident.id, first)
     elif incident.healthy_at is None:
         yield records.healthy(incident.id)
     elif not busy and _stayed_well(here, incident):

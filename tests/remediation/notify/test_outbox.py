@@ -20,6 +20,7 @@ from remediation.notify import outbox as notify_outbox
 from remediation.notify.message import Message, Severity
 from remediation.notify.notifier import Notifier, build_notifier, channels
 from remediation.notify.outbox import Channel, Outbox
+from remediation.state_parts import Owed
 from tests.live.servers import HOST, free_port, until
 from tests.remediation.alertmanager.raw import Raw, answering, http
 
@@ -170,7 +171,7 @@ def test_a_place_that_hangs_costs_its_deadline_and_nobody_else(clock: Clock, wai
     with answering(never) as silent, answering(lambda _: http(b"ok")) as well:
         slow = Outbox(_channel(silent.url), clock, wait=waits, call_s=0.2)
         quick = Outbox(_channel(well.url), clock, wait=waits)
-        notifier = Notifier((slow, quick))
+        notifier = Notifier((slow, quick), clock, _nobody)
         notifier.start()
         before = time.monotonic()
         for number in range(500):
@@ -301,12 +302,16 @@ def config() -> Config:
     return load_config(Path(__file__).parents[3] / "rendered" / "remediation" / "config.yml")
 
 
+def _nobody(_subject: str, _number: int) -> None:
+    """Nobody wants to know what has arrived."""
+
+
 def _tell(
     notify: Notify, clock: Clock, waits: Waits, *messages: Message
 ) -> dict[tuple[str, str], int]:
     """Tell *messages* where *notify* says; return what came of each, place by place."""
     outboxes = tuple(Outbox(each, clock, wait=waits) for each in channels(notify, "sutazai"))
-    notifier = Notifier(outboxes)
+    notifier = Notifier(outboxes, clock, _nobody)
     notifier.start()
     for message in messages:
         notifier.tell(message)
@@ -318,22 +323,23 @@ def _tell(
 
 def test_nobody_is_told_when_nobody_is_named(config: Config, clock: Clock) -> None:
     """Without notify there is no notifier, and with it one for pager and Slack."""
-    assert build_notifier(replace(config, notify=None), clock) is None
-    notifier = build_notifier(config, clock)
+    assert build_notifier(replace(config, notify=None), clock, _nobody) is None
+    notifier = build_notifier(config, clock, _nobody)
     assert notifier is not None
     assert {"pager", "slack"} == {place for place, _ in notifier.counts()}
 
 
 def test_a_notifier_is_what_the_engine_tells(config: Config, clock: Clock) -> None:
     """It has every method that telling.Messages asks for, and each takes what the engine has."""
-    notifier = build_notifier(config, clock)
+    notifier = build_notifier(config, clock, _nobody)
     messages: Messages | None = notifier
     assert messages is not None
     asked = {"service": "backend", "tier": "app", "rung": "service", "action": "a"}
     messages.restarted(asked, {"result": "succeeded"}, {"log": ["line"]})
     messages.restarted({}, {}, {})
-    messages.blind(blind=True)
-    messages.frozen([], [])
+    messages.trouble("")
+    messages.observed("lab", 60.0, {})
+    messages.owes({"blind": Owed("blind", "blind", {}, 1, 0.0, 0.0)})
 
 
 def test_pages_go_to_both_and_the_rest_to_slack(tmp_path: Path, clock: Clock, waits: Waits) -> None:
@@ -412,3 +418,25 @@ def test_no_secret_is_ever_logged(
     assert "was not told of RemediationGaveUp" in told
     for secret in (SECRET, "T0SECRET", "x0SECRET"):
         assert secret not in told
+
+
+def test_what_has_arrived_is_told_once_it_has(clock: Clock, waits: Waits) -> None:
+    """Sent: told. Refused: not. The same again: told if the first has arrived, else not."""
+    status, arrived = ["200 OK"], []
+    with answering(lambda _: http(b"", status[0])) as raw:
+        outbox = Outbox(_channel(raw.url), clock, wait=waits)
+        outbox.put(PAGE, wall=5.0, arrived=lambda: arrived.append("first"))
+        outbox.put(PAGE, arrived=lambda: arrived.append("too early"))
+        outbox.start()
+        _done(outbox, 1)
+        until(lambda: arrived == ["first"], "told")
+        outbox.put(PAGE, arrived=lambda: arrived.append("again"))
+        status[0] = "400 Bad Request"
+        other = replace(PAGE, title="backend is healthy again", resolved=True)
+        outbox.put(other, arrived=lambda: arrived.append("refused"))
+        _done(outbox, 2)
+        outbox.stop(5)
+
+    assert arrived == ["first", "again"]
+    assert json.loads(raw.bodies[0]) == {"title": PAGE.title, "at": 5.0}
+    assert outbox.counts() == {"sent": 1, "failed": 1, "dropped": 0, "repeated": 2}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,11 @@ from remediation.notify.message import Message, Severity, slack_body, webhook_bo
 
 GOLDEN = Path(__file__).parent / "golden"
 WALL = 1795856400.25
-ASKED = {"service": "backend", "tier": "app", "rung": "service", "action": "a1", "incident": "i1"}
+ASKED = {
+    "service": "backend", "tier": "app", "rung": "service", "action": "a1", "incident": "i1",
+    "root": "postgres", "root_tier": "core",
+}  # fmt: skip
+ORPHAN = {**ASKED, "root": "", "root_tier": ""}
 GIVEN_UP = Decision(
     Outcome.ESCALATE, "ladder_exhausted", "backend", "app", Rung.PAGE, "i1", detail="3 restarts"
 )
@@ -24,23 +29,31 @@ ASKING = Decision(
 CALLED = Decision(
     Outcome.ESCALATE, "stopped_dependency", "postgres", "core", detail="postgres: stopped_by_human"
 )
+DONE = {"result": "succeeded", "detail": "", "took_s": 3.21}
 
 MESSAGES = {
     "restarted": words.restarted(
-        ASKED, {"result": "succeeded", "detail": "", "took_s": 3.21}, "state: exited\nlog: out of memory"
+        ASKED, DONE, "state: exited\nlog: out of memory"
     ),
     "restart-failed": words.restarted(ASKED, {"result": "failed", "detail": "name drifted", "took_s": 0}, ""),
     "restart-unknown": words.restarted(ASKED, {"result": "unknown", "detail": "no answer", "took_s": 30.5}, ""),
     "gave-up": words.gave_up(GIVEN_UP),
     "gave-up-on-a-tier": words.gave_up(Decision(Outcome.ESCALATE, "unknown_outcome", "", "app")),
-    "healthy-after-giving-up": words.closed("backend", "app", "i1", 7300, gave_up=True),
-    "healed": words.closed("backend", "app", "i1", 95, gave_up=False),
+    "restarted-with-its-tier": words.restarted({**ASKED, "rung": "tier"}, DONE, ""),
+    "restarted-after-the-end": words.restarted(ORPHAN, DONE, ""),
+    "healthy-after-giving-up": words.recovered("backend", "app", "i1", 7300, "recovered"),
+    "healed": words.healed("postgres", "core", "i1", 95, "healed"),
+    "stopped-meanwhile": words.healed("postgres", "core", "i1", 95, "cancelled"),
     "called-about-a-dependency": words.gave_up(CALLED),
     "called-off": words.called_off("postgres", "core", "recovered"),
     "called-off-quiet": words.called_off("postgres", "core", "quiet"),
     "called-off-alerted": words.called_off("postgres", "core", "alerted"),
     "called-off-unknown": words.called_off("postgres", "core", "unknown"),
     "approval": words.approval(ASKING),
+    "approval-of-a-step": words.approval(replace(ASKING, rung=Rung.TIER)),
+    "approved": words.answered("postgres", "core", "i2", "by ann"),
+    "approval-moot": words.answered("postgres", "core", "i2", "recovered"),
+    "approval-handed-over": words.answered("postgres", "core", "i2", "gave_up"),
     "blind": words.blind(blind=True),
     "sees-again": words.blind(blind=False),
     "broken": words.trouble("3 rounds in a row broke: JournalError: /var/lib/tierwatch/remediation.db: the disk is full"),
@@ -105,6 +118,24 @@ def test_the_end_of_a_call_ends_its_page(how: str) -> None:
 
     assert (page["status"], end["status"]) == ("firing", "resolved")
     assert (page["labels"], page["fingerprint"]) == (end["labels"], end["fingerprint"])
+
+
+def test_each_end_is_about_what_it_ends() -> None:
+    """A pager that got the restarts, the failed one too, or the question, gets the end of that very alert."""
+    observed = MESSAGES["observed"]
+    for begin, end in (
+        (MESSAGES["restarted"], MESSAGES["healed"]),
+        (MESSAGES["restart-failed"], MESSAGES["healed"]),
+        (MESSAGES["restarted-with-its-tier"], MESSAGES["healed"]),
+        (MESSAGES["approval"], MESSAGES["approved"]),
+        (MESSAGES["approval-of-a-step"], MESSAGES["approval-moot"]),
+        (MESSAGES["gave-up"], MESSAGES["healthy-after-giving-up"]),
+        (observed, words.observed_over(observed)),
+    ):
+        first, last = (webhook_body(each, "sutazai", WALL) for each in (begin, end))
+        assert (first["status"], last["status"]) == ("firing", "resolved")
+        assert first["groupKey"] == last["groupKey"]
+        assert first["alerts"][0]["fingerprint"] == last["alerts"][0]["fingerprint"]
 
 
 HOSTILE = Message(

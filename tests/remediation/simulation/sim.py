@@ -34,7 +34,7 @@ from remediation.model import (
     Result,
 )
 from remediation.state import State
-from remediation.state_parts import Incident
+from remediation.state_parts import Incident, Owed
 from tests.remediation import shop
 
 HOLD_S = 120.0  # of ServiceDown
@@ -103,6 +103,7 @@ class Sim:
     meanwhile: Callable[[], None] = lambda: None  # happens between the first look and the second
     committed: Callable[[tuple[Record, ...]], None] = lambda _: None  # happens with every commit
     engine: Engine | None = None
+    people: Silent | None = None  # who is told what happens; nobody where not given
 
     def __post_init__(self) -> None:
         self.things = {name: Thing(name) for name in self.config.services}
@@ -186,7 +187,7 @@ class Sim:
         )
         parts = Parts(
             journal=_Journal(self), clock=_Clock(self), looker=looker, restarts=restarts,
-            observer=Silent(), stops=self.stops, new_id=lambda: f"i{next(numbers)}",
+            observer=self.people or Silent(), stops=self.stops, new_id=lambda: f"i{next(numbers)}",
         )  # fmt: skip
         return Engine(self.config, parts, known)
 
@@ -378,7 +379,7 @@ class Silent:
     def changed(self, what: Record) -> None:
         """Ignore it."""
 
-    def blind(self, *, blind: bool) -> None:
+    def owes(self, owed: Mapping[str, Owed]) -> None:
         """Ignore it."""
 
     def trouble(self, why: str) -> None:
