@@ -53,5 +53,8 @@ class Desk(Protocol):
     def alive(self) -> bool:
         """Whether the engine's thread still works."""
 
+    def hung(self) -> str:
+        """Return why only a restart of the process helps; "" while rounds end."""
+
     def trouble(self) -> str:
         """Return why nothing is healed although the engine lives; "" while its rounds end well."""

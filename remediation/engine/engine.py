@@ -40,6 +40,7 @@ AT_ONCE = 500  # records of one commit; that takes well below the journal's pati
 MAX_LOOKS = 3  # for something to be seen twice that is to be restarted; arbitrary
 BREATH_S = 1.0  # between two rounds at most, however long the last one took
 FLOOD = 25  # accepted between two rounds: one that comes a moment later is decided on with the rest
+HUNG_S = 300.0  # all that a round does has deadlines, a minute for the longest
 TROUBLE = 3  # rounds that break one after the other; a full disk for a moment is no news
 MAX_BROKEN = 300  # characters
 FAILED_WAIT_S = 1.0  # after a round that broke
@@ -125,6 +126,7 @@ class Engine:
         self._reconciled_wall = 0.0
         self._looked_at = 0.0
         self._kept_at = float("-inf")
+        self._round_began: float | None = None  # of the one that is under way
         self._ill_since: dict[str, float] = {}
         self._broken = ""  # why rounds break, and how many in a row
         self._breaks = 0
@@ -153,8 +155,17 @@ class Engine:
         """Whether the engine's thread still works."""
         return self._thread is not None and self._thread.is_alive()
 
+    def hung(self) -> str:
+        """Return why only a restart of this process helps: a round never ends; "" while they do."""
+        began, now = self._round_began, self._parts.clock.now().steady
+        if began is None or now - began < HUNG_S:
+            return ""
+        return f"a round began {now - began:.0f} s ago and has not ended"
+
     def trouble(self) -> str:
         """Return why nothing is healed although the engine lives; "" while its rounds end well."""
+        if hung := self.hung():
+            return hung
         if self._breaks < TROUBLE:
             return ""
         return f"{self._breaks} rounds in a row broke: {self._broken}"
@@ -192,7 +203,7 @@ class Engine:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            began = self._parts.clock.now().steady
+            began = self._round_began = self._parts.clock.now().steady
             try:
                 self.round()
             except Exception as error:
@@ -205,6 +216,7 @@ class Engine:
             else:
                 self._breaks, self._broken = 0, ""
                 self._tell_trouble()
+            self._round_began = None
             ended = self._parts.clock.now().steady
             self._wake.wait(self._config.alertmanager.poll_s)
             rested = self._parts.clock.now().steady - ended

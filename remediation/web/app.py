@@ -111,7 +111,9 @@ class _Probes:
         self._journal_problem = journal_problem
 
     async def healthy(self, _: Request) -> Response:
-        """Answer while the process lives."""
+        """Answer while the process lives and a restart of it would help nobody."""
+        if hung := self._desk.hung():
+            return plain(f"not healthy: {hung}. Restart the remediator\n", 503)
         return plain("healthy\n")
 
     async def ready(self, _: Request) -> Response:

@@ -55,6 +55,10 @@ class Latest:
         """Whether the engine's thread still works."""
         return self._desk.alive()
 
+    def hung(self) -> str:
+        """Return why only a restart of the process helps."""
+        return self._desk.hung()
+
     def trouble(self) -> str:
         """Return why nothing is healed although the engine lives."""
         return self._desk.trouble()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -10,7 +11,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from remediation.engine import engine as rounds
-from remediation.engine.engine import TROUBLE, Engine
+from remediation.engine.engine import HUNG_S, TROUBLE, Engine
+from tests.live.servers import until
 from tests.remediation import shop
 from tests.remediation.simulation.sim import Silent, Sim
 
@@ -34,6 +36,7 @@ class _Ill:
 
     engine: Engine
     told: _Told
+    sim: Sim
     ends: deque[Exception | None] = field(default_factory=lambda: deque([None]))
     rounds: int = 0
 
@@ -62,13 +65,36 @@ class _Ill:
 def ill(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Ill]:
     """Return an engine at work that has nothing to do, with a thread of its own."""
     monkeypatch.setattr(rounds, "FAILED_WAIT_S", 0.0)
-    engine, told = Sim(shop.config()).start(), _Told()
+    sim, told = Sim(shop.config()), _Told()
+    engine = sim.start()
     engine._parts = replace(engine._parts, observer=told)
-    made = _Ill(engine, told)
+    made = _Ill(engine, told, sim)
     monkeypatch.setattr(engine, "round", made.round)
     engine.start()
     yield made
     engine.stop(30)
+
+
+def test_a_round_that_never_ends_is_told(ill: _Ill, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After five minutes only a restart helps, and that is said until the round ends after all."""
+    began, go_on = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        began.set()
+        go_on.wait(DEADLINE_S)
+
+    monkeypatch.setattr(ill.engine, "round", hang)
+    ill.engine.wake()
+    assert began.wait(DEADLINE_S)
+    moments = []
+    for step_s in (HUNG_S - 1, 13):
+        ill.sim.now += step_s
+        moments.append((ill.engine.hung(), ill.engine.trouble()))
+    go_on.set()
+    until(lambda: not ill.engine.hung(), "the round has ended")
+
+    why = "a round began 312 s ago and has not ended"
+    assert moments == [("", ""), (why, why)]
 
 
 FULL, BUG = OSError("no space left"), KeyError("web")

@@ -71,6 +71,7 @@ class FakeDesk:
     dry_run: bool = False
     is_alive: bool = True
     broken: str = ""  # why rounds break
+    hangs: str = ""  # why a round does not end
     entries: list[Entry] = field(default_factory=list)
     hanging: list[tuple[Future[tuple[Entry, ...]], tuple[Record, ...]]] = field(
         default_factory=list
@@ -114,6 +115,10 @@ class FakeDesk:
                 self.state.apply(entry)
                 made.append(entry)
         return tuple(made)
+
+    def hung(self) -> str:
+        """Return why a round does not end."""
+        return self.hangs
 
     def trouble(self) -> str:
         """Return what was put there."""

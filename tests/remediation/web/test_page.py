@@ -525,6 +525,21 @@ def test_readiness(desk: FakeDesk, tmp_path: Path) -> None:
     assert (healthy.status, healthy.body) == (200, "healthy\n")
 
 
+def test_a_round_that_never_ends_is_unhealthy(desk: FakeDesk, web: Web) -> None:
+    """Docker's health check and the guard restart what only a restart helps; broken rounds it would not help."""
+    desk.broken = "3 rounds in a row broke: OSError: no space left"
+    broken = web.ask("GET", "/-/healthy")
+    desk.hangs = desk.broken = "a round began 312 s ago and has not ended"
+    hung = web.ask("GET", "/-/healthy")
+    ready = web.ask("GET", "/-/ready")
+
+    assert broken.status == 200
+    assert (hung.status, hung.body) == (
+        503, "not healthy: a round began 312 s ago and has not ended. Restart the remediator\n",
+    )  # fmt: skip
+    assert ready.status == 503
+
+
 def test_metrics_over_http(web: Web) -> None:
     """The page of metrics comes as text or OpenMetrics, packed where the asker likes that."""
     plain = web.ask("GET", "/metrics")
