@@ -110,7 +110,7 @@ def test_what_is_over_before_it_is_done_is_not_done(ground: Ground) -> None:
         ground.yard.put("mail", "hang")
         story.until(lambda: story.remediator.decided("mail", "paused"), "it is paused")
         ground.yard.take("mail", "hang")
-        story.until(ground.voice.quiet, "it is well, its alert is over")
+        story.until(ground.calm, "it is well, its alert is over")
         story.remediator.call("/v1/resume", {"by": "me"})
         story.watch(LONG_S)
 

@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from remediation import records
 from tests.remediation import shop
+from tests.remediation.simulation.people import People
 from tests.remediation.simulation.sim import Sim
 
 BREAKABLE = st.sampled_from(["db", "cache", "api", "worker", "web", "mail", "remediator"])
@@ -37,6 +38,7 @@ class Shop(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.sim = Sim(shop.config())
+        self.sim.people = self.people = People(self.sim)
         self.checked = 0
 
     @rule(minutes=st.sampled_from([1, 3, 10, 45]))
@@ -213,6 +215,11 @@ class Shop(RuleBasedStateMachine):
             elif entry.kind == records.DECIDED and body["outcome"] == "escalate":
                 called |= set() if body["incident"] else {body["service"]}
 
+    @invariant()
+    def no_end_is_told_that_is_none(self) -> None:
+        """Whoever hears that something is healthy again finds it so."""
+        assert self.people.lies == []
+
     @rule(name=BREAKABLE)
     def its_alert_is_lost(self, name: str) -> None:
         """Nothing alerts about one service any more, until another one is chosen."""
@@ -236,6 +243,8 @@ class Shop(RuleBasedStateMachine):
         assert known.intents == {}
         assert known.incidents == {}
         assert known.calls == {}
+        assert known.owed == {}
+        assert self.people.open() == set()
         self.nothing_wrong_was_restarted()
         self.budgets_hold()
 

@@ -2,50 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 
-from remediation import records
 from remediation.config import Config
-from remediation.engine.engine import Engine
 from remediation.model import Mode
-from remediation.notify.message import Message
-from remediation.notify.owed import message_of
-from remediation.state_parts import Owed
 from tests.remediation import shop
-from tests.remediation.simulation.sim import Silent, Sim
+from tests.remediation.simulation.people import People
+from tests.remediation.simulation.sim import Sim
 
 HOUR_S = 3600.0
-
-
-@dataclass
-class People(Silent):
-    """Get what they are owed; each process of the remediator says a thing once."""
-
-    sim: Sim
-    got: list[Message] = field(default_factory=list)
-    deaf: bool = False
-    _said: tuple[Engine | None, set[tuple[str, int]]] = (None, set())
-
-    def owes(self, owed: Mapping[str, Owed]) -> None:
-        """Take what is new, and say so."""
-        engine = self.sim.engine
-        if engine is None or self.deaf:
-            return
-        if self._said[0] is not engine:
-            self._said = (engine, set())
-        for each in list(owed.values()):
-            if (each.subject, each.number) not in self._said[1]:
-                self._said[1].add((each.subject, each.number))
-                self.got.append(message_of(each))
-                engine.accept(records.told(each.subject, each.number))
-
-    def open(self) -> set[tuple[str, str]]:
-        """Return what a pager would still show: alert and service."""
-        found: dict[tuple[str, ...], Message] = {each.subject: each for each in self.got}
-        return {(each.alert, each.service) for each in found.values() if not each.resolved}
 
 
 def _people(sim: Sim) -> People:
