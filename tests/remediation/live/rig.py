@@ -119,7 +119,7 @@ class Ground:
             **({"read": self.read.url, "restart": self.restart.url} | dict(doors or {})),
         )  # fmt: skip
         for key, value in changes.items():
-            config[key] = config[key] | value if isinstance(value, dict) else value
+            config[key] = config.get(key, {}) | value if isinstance(value, dict) else value
         remediator = Remediator(
             folder, config, journal or folder / "journal.db", self.port, options=options
         )

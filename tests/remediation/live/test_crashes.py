@@ -6,6 +6,7 @@ The process is killed from outside: by its journal (read-only) one sees how far 
 
 from __future__ import annotations
 
+import json
 import random
 import sqlite3
 import time
@@ -17,6 +18,7 @@ import pytest
 
 from remediation.journal.journal import verify
 from tests.remediation.alertmanager import rig as alerts
+from tests.remediation.alertmanager.raw import answering, http
 from tests.remediation.drivers.relay import relaying
 from tests.remediation.journal.rigs import mounted
 from tests.remediation.live.process import Remediator
@@ -123,6 +125,37 @@ def test_a_storm_outlives_the_process(ground: Ground) -> None:
         assert story.remediator.call("/v1/status")["frozen"]
         assert story.restarted == done
         story.judge(only=["db", "cache", "mail"])
+
+
+def test_a_page_outlives_the_process_that_owed_it(ground: Ground) -> None:
+    """The pager is away, the remediator is killed: the next process pages, once, and nobody is paged again."""
+    status = ["503 Away"]
+    with answering(lambda _: http(b"", status[0])) as pager, ground.remediator(
+        notify={"url": pager.url}
+    ) as story:  # fmt: skip
+        ground.yard.put("mail", "broken", "hang")
+        _kill_at(story.remediator, "gave_up", seconds=180)
+        status[0] = "200 OK"
+        pager.bodies.clear()
+        story.remediator.start()
+        story.until(lambda: _told(story) == ["page/mail"], "the page has arrived")
+        story.remediator.kill()
+        story.remediator.start()
+        story.watch(1)
+
+        said = [json.loads(body) for body in pager.bodies]
+        pages = [each for each in said if each["commonLabels"]["severity"] == "critical"]
+        assert [(page["groupLabels"], page["status"]) for page in pages] == [
+            ({"alertname": "RemediationGaveUp", "service": "mail"}, "firing")
+        ]
+        assert _told(story) == ["page/mail"]
+        assert story.restarted == ["mail"] * 3
+
+
+def _told(story: Story) -> list[str]:
+    """Return the subjects of what has arrived, without the incident."""
+    told = [str(entry.body["subject"]) for entry in story.remediator.entries("told")]
+    return [subject.rpartition("/")[0] for subject in told]
 
 
 @contextmanager
