@@ -137,6 +137,12 @@ def _ladder(document: Document) -> Iterator[Problem]:
     if rungs[-1] != "page":
         text = "ladder: the last rung is not page, so nobody would be called. Add page."
         yield problem(document, ("ladder", "rungs"), text)
+    if seconds(ladder["spacing_stateful"]) < seconds(ladder["spacing"]):
+        text = (
+            "ladder: spacing_stateful is shorter than spacing: what keeps data would be restarted "
+            "faster than the rest. Raise it."
+        )
+        yield problem(document, ("ladder", "spacing_stateful"), text)
     backoff = ladder["backoff"]
     if seconds(backoff["max"]) < seconds(backoff["first"]):
         text = f"ladder: backoff ends at {backoff['max']}, below its first {backoff['first']}. Raise max."

@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     world = assume(config, accepted.alerts, now) if options.assume else _look(config, state)
     now = replace(now, steady=max(now.steady, world.alerts.asked_at if world.alerts else 0.0))
     plan = decide(Situation(config, state, world, now), lambda: "new")
-    _print(plan, config, as_json=options.format == "json")
+    _print(plan, config, accepted.alerts, as_json=options.format == "json")
     return FINE
 
 
@@ -123,9 +123,12 @@ def _state(journal: Path | None) -> State:
     return state
 
 
-def _print(plan: Plan, config: Config, *, as_json: bool) -> None:
+def _print(plan: Plan, config: Config, alerts: tuple[Alert, ...], *, as_json: bool) -> None:
     if as_json:
-        data: list[dict[str, Any]] = [dict(records.decided(each).body) for each in plan.decisions]
+        data: list[dict[str, Any]] = [
+            {**records.decided(each).body, "explains": _explained(each, alerts)}
+            for each in plan.decisions
+        ]
         sys.stdout.write(json.dumps({"decisions": data}, indent=2) + "\n")
         return
     if not plan.decisions:
@@ -134,6 +137,20 @@ def _print(plan: Plan, config: Config, *, as_json: bool) -> None:
         )
     for each in plan.decisions:
         sys.stdout.write(f"{_line(each, config)}\n")
+        for name in _explained(each, alerts):
+            sys.stdout.write(f"  it is the root of {name}, which waits for it\n")
+
+
+def _explained(decision: Decision, alerts: tuple[Alert, ...]) -> list[str]:
+    """Return the alerts of others that *decision* answers: their service or tier, and their name."""
+    keys, found = set(decision.alerts), []
+    for alert in alerts:
+        about = alert.labels.get("service", "none")
+        if about in ("", "none"):
+            about = f"tier {alert.labels.get('tier', '')}"
+        if alert.key in keys and not decision.lone and about != decision.service:
+            found.append(f"{about} ({alert.labels.get('alertname', '')})")
+    return sorted(found)
 
 
 def _line(decision: Decision, config: Config) -> str:

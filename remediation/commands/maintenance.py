@@ -85,13 +85,14 @@ def _run(options: argparse.Namespace, config: Config) -> int:
     from remediation.alertmanager.maintenance import Work, announce, announced, end, labels_of
     from remediation.alertmanager.silences import Silences
 
+    # First: whoever misspelled a name wants to hear that, not that a token is missing.
+    labels = () if options.list else labels_of(options.name, config)
     operator = operator_options.client(options, config)
     silences = Silences(options.alertmanager or config.alertmanager.url)
     if options.list:
         rows, problems = announced(silences, operator)
         _print_rows(rows, problems, as_json=options.format == "json")
         return PARTLY if problems else FINE
-    labels = labels_of(options.name, config)
     by = options.by or os.environ.get("SUDO_USER") or getpass.getuser()
     work = Work(options.name, labels, options.for_s or 0.0, options.reason, by[:_MAX_BY])
     if options.end:

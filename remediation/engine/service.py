@@ -78,7 +78,7 @@ def serve(options: argparse.Namespace) -> int:
         listen = parse_address(options.listen) if options.listen else config.listen
         Tls(guard, config.auth.client_ca)  # says now what would be wrong with it
         if options.check:
-            sys.stdout.write(f"{options.config}: fine\n")
+            sys.stdout.write(f"{options.config}: fine\n{_note(options.config, config)}")
             return FINE
         running = start(
             config,
@@ -132,10 +132,22 @@ def start(
     except BaseException:
         opened.close()
         raise
+    if note := _note(Path("configuration"), config):
+        log.warning("%s", note.strip())
     log.info(
         "remediator on %s, %s", Address(listen.host, web.port), "dry run" if dry_run else "at work"
     )
     return Running(assembly, web, opened)
+
+
+def _note(path: Path, config: Config) -> str:
+    """Return what is allowed and rarely meant, as a line; "" when there is nothing."""
+    if config.never_restart:
+        return ""
+    return (
+        f"{path}: note: never_restart is empty. Name Prometheus and Alertmanager there, unless they run "
+        "elsewhere: while one of them restarts nobody sees anything\n"
+    )
 
 
 def _started(config: Config) -> Record:

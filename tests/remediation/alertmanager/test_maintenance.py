@@ -316,6 +316,8 @@ def test_the_real_operator_api_takes_it(
     ("words", "fact"),
     [
         (["backned", "--for", "30m"], "'backned' is no service and no tier. Did you mean 'backend'?\n"),
+        (["backned", "--for", "30m", "--token-file", "/nowhere"],
+         "'backned' is no service and no tier. Did you mean 'backend'?\n"),
         (["--for", "30m"], "what is worked on is missing. Name a service or a tier, or use --list.\n"),
         (["backend"], "how long is missing. Say it with --for 30m, or end the work with --end.\n"),
         (["backend", "--for", "30m", "--end"], "--for and --end do not go together. Use one of them.\n"),

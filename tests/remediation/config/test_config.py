@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from generator.cli import main
 from remediation.config import ConfigError, load_config
 from remediation.model import Mode, Rung
 from tests.remediation import shop
@@ -27,6 +28,7 @@ WRONG = (
     ("[service, dependants, tier, page]", "[service, tier, dependants, page]", "ladder: rungs are climbed in the order service, dependants, tier, page. Sort them so."),
     ("[service, dependants, tier, page]", "[service, dependants, tier]", "ladder: the last rung is not page, so nobody would be called. Add page."),
     ("same_incident: 1h", "same_incident: 1m", "ladder: same_incident is shorter than probation: every fault would be new. Raise it."),
+    ("spacing_stateful: 10m", "spacing_stateful: 10s", "ladder: spacing_stateful is shorter than spacing: what keeps data would be restarted faster than the rest. Raise it."),
     ("max: 5m", "max: 5s", "ladder: backoff ends at 5s, below its first 10s. Raise max."),
     ("blind_after: 3m", "blind_after: 3s", "alertmanager: blind_after is shorter than poll_interval: always blind. Raise it."),
     ('{probe: tcp, url: "tcp://db:5432"', '{probe: http, url: "tcp://db:5432"', "service 'db': 'tcp://db:5432' does not fit probe http. Begin it with http://."),
@@ -51,6 +53,20 @@ def test_what_is_wrong_is_said(tmp_path: Path, old: str, new: str, said: str) ->
 
     line = text[: text.index(old)].count("\n") + 1
     assert str(raised.value) == f"{path}:{line}: {said}"
+
+
+def test_what_is_rarely_meant_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is excepted from restarts: that is allowed, and `--check` says what it means."""
+    path = tmp_path / "config.yml"
+    text = SHOP.read_text(encoding="utf-8")
+    for never, notes in (("[remediator]", 0), ("[]", 1)):
+        path.write_text(text.replace("never_restart: [remediator]", f"never_restart: {never}"))
+        assert main(["remediate", "serve", "--check", "--config", str(path)]) == 0
+        fine, *said = capsys.readouterr().out.splitlines()
+        assert fine == f"{path}: fine"
+        assert [line.partition(". ")[0] for line in said] == [
+            f"{path}: note: never_restart is empty"
+        ] * notes
 
 
 def test_all_mistakes_are_said_at_once(tmp_path: Path) -> None:
