@@ -118,7 +118,7 @@ def config(alertmanager: Alertmanager, docker: str, folder: Path, port: int) -> 
     services = [
         {"name": f"s{n}", "tier": "app", "container": f"{fake.PROJECT}-s{n}", "stateful": False,
          "oneshot": False, "optional": False, "requires": [], "start_period": "0s",
-         "health": {"probe": "container", "interval": "10s", "timeout": "5s", "retries": 3}}
+         "health": {"probe": "container", "interval": "1ms", "timeout": "1ms", "retries": 1}}
         for n in range(SERVICES)
     ]  # fmt: skip
     most = [{"window": "1h", "limit": 10000}]
@@ -134,7 +134,7 @@ def config(alertmanager: Alertmanager, docker: str, folder: Path, port: int) -> 
         "services": services,
         "budgets": {"service": most, "tier": most, "platform": most},
         "storm": {"roots": 1000, "share": 1, "tiers": 1, "window": "5m", "cooldown": "1h", "grace": "0s"},
-        "ladder": {"rungs": ["service", "page"], "same_incident": "1ms", "probation": "1ms", "spacing": "1ms",
+        "ladder": {"rungs": ["service", "page"], "same_incident": "2ms", "probation": "1ms", "spacing": "1ms",
                    "spacing_stateful": "1ms", "deduplicate": "1ms",
                    "backoff": {"first": "1ms", "factor": 1, "max": "1ms", "reset": "1m"}},
         "never_restart": [],

@@ -37,6 +37,7 @@ def meaning_problems(document: Document) -> Iterator[Problem]:
     yield from _notify(document)
     yield from _limits(document)
     yield from _ladder(document)
+    yield from _starts(document)
     if not 0 < int(data["listen"].rpartition(":")[2]) <= _MAX_PORT:
         text = f"listen: {data['listen']!r} has no such port. Use one from 1 to {_MAX_PORT}."
         yield problem(document, ("listen",), text)
@@ -155,3 +156,26 @@ def _ladder(document: Document) -> Iterator[Problem]:
     if seconds(asked["blind_after"]) < seconds(asked["poll_interval"]):
         text = "alertmanager: blind_after is shorter than poll_interval: always blind. Raise it."
         yield problem(document, ("alertmanager", "blind_after"), text)
+
+
+def _starts(document: Document) -> Iterator[Problem]:
+    # What fails during its start is looked at when that is over, and same_incident is counted from the
+    # last recovery: by then the ladder has forgotten, and begins anew. A service that fails ten minutes
+    # after each restart, with a start of two hours, is restarted for ever and nobody is called.
+    data = document.data
+    same_incident = data["ladder"]["same_incident"]
+    for index, service in enumerate(data["services"]):
+        if service["oneshot"] or service["name"] in data["never_restart"]:
+            continue  # nothing of ours restarts it
+        health, start = service["health"], service["start_period"]
+        verdict_s = health["retries"] * (seconds(health["interval"]) + seconds(health["timeout"]))
+        if seconds(start) + verdict_s <= seconds(same_incident):
+            continue
+        check = f"{health['retries']} x ({health['interval']} + {health['timeout']})"
+        text = (
+            f"service {service['name']!r}: start_period ({start}) and health check ({check}) may take "
+            f"longer than same_incident ({same_incident}): the ladder would begin anew with every "
+            "fault, and nobody be called. Shorten them, or raise same_incident."
+        )
+        key = "start_period" if seconds(start) >= verdict_s else "health"
+        yield problem(document, ("services", index, key), text)

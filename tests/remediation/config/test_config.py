@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from generator.cli import main
+from remediation import records
 from remediation.config import ConfigError, load_config
 from remediation.model import Mode, Rung
 from tests.remediation import shop
+from tests.remediation.simulation.sim import Sim, until
 
 SHOP = Path(shop.__file__).with_name("shop.yml")
 RENDERED = Path(__file__).parents[3] / "rendered" / "remediation" / "config.yml"
@@ -27,7 +30,10 @@ WRONG = (
     ("{window: 1h, limit: 3}", "{window: 30s, limit: 3}", "budgets: service: a window of 30s is shorter than the spacing of 60s: it limits nothing. Make it longer."),
     ("[service, dependants, tier, page]", "[service, tier, dependants, page]", "ladder: rungs are climbed in the order service, dependants, tier, page. Sort them so."),
     ("[service, dependants, tier, page]", "[service, dependants, tier]", "ladder: the last rung is not page, so nobody would be called. Add page."),
-    ("same_incident: 1h", "same_incident: 1m", "ladder: same_incident is shorter than probation: every fault would be new. Raise it."),
+    ("same_incident: 1h", "same_incident: 90s", "ladder: same_incident is shorter than probation: every fault would be new. Raise it."),
+    ("retries: 3}, start_period: 20s", "retries: 3}, start_period: 2h", "service 'api': start_period (2h) and health check (3 x (10s + 5s)) may take longer than same_incident (1h): the ladder would begin anew with every fault, and nobody be called. Shorten them, or raise same_incident."),
+    ("retries: 3}, start_period: 20s", "retries: 100}, start_period: 36m", "service 'api': start_period (36m) and health check (100 x (10s + 5s)) may take longer than same_incident (1h): the ladder would begin anew with every fault, and nobody be called. Shorten them, or raise same_incident."),
+    ("interval: 10s, timeout: 5s, retries: 3}, start_period: 20s", "interval: 10s, timeout: 2h, retries: 3}, start_period: 20s", "service 'api': start_period (20s) and health check (3 x (10s + 2h)) may take longer than same_incident (1h): the ladder would begin anew with every fault, and nobody be called. Shorten them, or raise same_incident."),
     ("spacing_stateful: 10m", "spacing_stateful: 10s", "ladder: spacing_stateful is shorter than spacing: what keeps data would be restarted faster than the rest. Raise it."),
     ("max: 5m", "max: 5s", "ladder: backoff ends at 5s, below its first 10s. Raise max."),
     ("blind_after: 3m", "blind_after: 3s", "alertmanager: blind_after is shorter than poll_interval: always blind. Raise it."),
@@ -67,6 +73,63 @@ def test_what_is_rarely_meant_is_said(tmp_path: Path, capsys: pytest.CaptureFixt
         assert [line.partition(". ")[0] for line in said] == [
             f"{path}: note: never_restart is empty"
         ] * notes
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("retries: 3}, start_period: 20s", "retries: 100}, start_period: 35m"),
+        ("retries: 3}, start_period: 0s", "retries: 3}, start_period: 2h"),
+        ("start_period: 10s, mode: observe}\nbudgets", "start_period: 2h, mode: observe}\nbudgets"),
+        ("spacing_stateful: 10m", "spacing_stateful: 60s"),
+    ],
+    ids=["just as long as same_incident", "a job", "what nothing restarts", "one spacing for all"],
+)
+def test_what_is_just_right_is_taken(tmp_path: Path, old: str, new: str) -> None:
+    """At the limit, and where the limit has no reason, nothing is said."""
+    text = SHOP.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path = tmp_path / "config.yml"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+    assert load_config(path).services.keys() == load_config(SHOP).services.keys()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "at"),
+    [("start_period: 20s", "start_period: 2h", "start_period: 20s"), ("timeout: 15s", "timeout: 2h", "health:")],
+)  # fmt: skip
+def test_the_larger_part_is_pointed_at(tmp_path: Path, old: str, new: str, at: str) -> None:
+    """Of start period and health check, the line is that of what takes longer."""
+    text = RENDERED.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path = tmp_path / "config.yml"
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+    with pytest.raises(ConfigError, match="may take longer than same_incident") as raised:
+        load_config(path)
+
+    line = text[: text.rindex(at, 0, text.index(old) + len(old))].count("\n") + 1
+    assert str(raised.value).startswith(f"{path}:{line}: ")
+    assert str(raised.value).count("\n") == 0
+
+
+@pytest.mark.parametrize(("start_period_s", "called"), [(3540.0, 1), (7200.0, 0)])
+def test_why_a_start_may_not_be_longer_than_the_memory(start_period_s: float, called: int) -> None:
+    """A service that fails ten minutes after each restart is handed over; with a longer start, never."""
+    config = load_config(SHOP)
+    mail = replace(config.services["mail"], start_period_s=start_period_s)
+    sim = Sim(replace(config, services={**config.services, "mail": mail}))
+    for _ in range(5):  # the ladder of the shop has three restarts
+        sim.break_("mail", "restart")
+        assert until(sim, lambda: sim.healthy("mail") or _called(sim), within_s=3 * 3600)
+        sim.advance(600)
+
+    assert _called(sim) == called
+
+
+def _called(sim: Sim) -> int:
+    return sum(entry.kind == records.GAVE_UP for entry in sim.entries)
 
 
 def test_all_mistakes_are_said_at_once(tmp_path: Path) -> None:
