@@ -12,9 +12,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from exporters.yaml_read import ConfigError
 from remediation import records
@@ -23,11 +23,12 @@ from remediation.config import Config, load_config
 from remediation.journal.errors import JournalError
 from remediation.journal.reading import reading, state_entries
 from remediation.model import Alert, Alerts, Container, Decision, Entry, Outcome, Sight, World
+from remediation.policy.answers import answers, below, undecided
 from remediation.policy.decide import Plan, decide
 from remediation.policy.situation import SETTLE_S, Situation
 from remediation.reasons import REASONS
 from remediation.state import State
-from remediation.web.intake import Limits, Refused, read_message
+from remediation.web.intake import Accepted, Limits, Refused, read_message
 
 FINE, WRONG = 0, 2
 _CONFIG = Path("rendered/remediation/config.yml")
@@ -76,8 +77,8 @@ def run(options: argparse.Namespace) -> int:
     state.apply(Entry(state.through + 1, now.steady - 1, now.wall - 1, records.RECEIVED, body, ""))
     world = assume(config, accepted.alerts, now) if options.assume else _look(config, state)
     now = replace(now, steady=max(now.steady, world.alerts.asked_at if world.alerts else 0.0))
-    plan = decide(Situation(config, state, world, now), lambda: "new")
-    _print(plan, config, accepted.alerts, as_json=options.format == "json")
+    here = Situation(config, state, world, now)
+    _print(here, decide(here, lambda: "new"), accepted, as_json=options.format == "json")
     return FINE
 
 
@@ -123,34 +124,37 @@ def _state(journal: Path | None) -> State:
     return state
 
 
-def _print(plan: Plan, config: Config, alerts: tuple[Alert, ...], *, as_json: bool) -> None:
+def _print(here: Situation, plan: Plan, accepted: Accepted, *, as_json: bool) -> None:
+    # The same one may stand in a message twice: as firing, and as over.
+    alerts = {each.key: each for each in accepted.alerts}.values()
+    found = answers(here, alerts)
+    told = [[each.told for each in below(decision, found)] for decision in plan.decisions]
+    left = [*undecided(plan.decisions, alerts), *_left_out(accepted)]
     if as_json:
-        data: list[dict[str, Any]] = [
-            {**records.decided(each).body, "explains": _explained(each, alerts)}
-            for each in plan.decisions
+        data = [
+            {**records.decided(each).body, "answers": lines}
+            for each, lines in zip(plan.decisions, told, strict=True)
         ]
-        sys.stdout.write(json.dumps({"decisions": data}, indent=2) + "\n")
+        sys.stdout.write(json.dumps({"decisions": data, "left_out": left}, indent=2) + "\n")
         return
     if not plan.decisions:
         sys.stdout.write(
             "nothing is asked for: no alert in it fires, or each has been answered before\n"
         )
-    for each in plan.decisions:
-        sys.stdout.write(f"{_line(each, config)}\n")
-        for name in _explained(each, alerts):
-            sys.stdout.write(f"  it is the root of {name}, which waits for it\n")
+    for each, lines in zip(plan.decisions, told, strict=True):
+        sys.stdout.write("\n  ".join([_line(each, here.config), *lines]) + "\n")
+    for line in left:
+        sys.stdout.write(f"{line}\n")
 
 
-def _explained(decision: Decision, alerts: tuple[Alert, ...]) -> list[str]:
-    """Return the alerts of others that *decision* answers: their service or tier, and their name."""
-    keys, found = set(decision.alerts), []
-    for alert in alerts:
-        about = alert.labels.get("service", "none")
-        if about in ("", "none"):
-            about = f"tier {alert.labels.get('tier', '')}"
-        if alert.key in keys and not decision.lone and about != decision.service:
-            found.append(f"{about} ({alert.labels.get('alertname', '')})")
-    return sorted(found)
+def _left_out(accepted: Accepted) -> Iterator[str]:
+    """Yield a sentence about each sort of alerts that were not taken in."""
+    if accepted.ignored:
+        yield f"left out: {accepted.ignored} that ask for no restart"
+    if accepted.malformed:
+        yield f"left out: {accepted.malformed} that make no sense: {'; '.join(accepted.reasons)}"
+    if accepted.truncated:
+        yield f"left out: {accepted.truncated} that Alertmanager had cut off"
 
 
 def _line(decision: Decision, config: Config) -> str:
