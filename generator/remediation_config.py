@@ -7,7 +7,9 @@ catalog. The ladder and the way Alertmanager is asked are no business of a catal
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, cast
 
 from generator.model import Catalog, QuietHours, Service, Tier
@@ -72,7 +74,7 @@ def config(catalog: Catalog) -> dict[str, Any]:
         "services": [_service(service, modes[service.tier]) for service in catalog.services],
         "budgets": _budgets(catalog),
         "storm": _storm(catalog),
-        "ladder": dict(_LADDER),
+        "ladder": _ladder(catalog),
         "never_restart": never_restart(catalog),
     }
 
@@ -157,6 +159,18 @@ def _service(service: Service, tier_mode: str) -> dict[str, Any]:
     if service.mode != tier_mode:
         entry["mode"] = service.mode
     return entry
+
+
+def _ladder(catalog: Catalog) -> dict[str, Any]:
+    """Return the ladder; what takes hours to start has its incident remembered for longer than that."""
+    started = [
+        each.health.start_period
+        + each.health.retries * (each.health.interval + each.health.timeout)
+        for each in catalog.services
+        if not each.oneshot
+    ]
+    hours = [math.ceil(each / timedelta(hours=1)) for each in started]
+    return {**_LADDER, "same_incident": f"{max([1, *hours])}h"}
 
 
 def _budgets(catalog: Catalog) -> dict[str, Any]:

@@ -35,7 +35,8 @@ from remediation.state_parts import UNCONFIRMED, Incident, Owed
 log = logging.getLogger(__name__)
 
 FRESH_S = 5.0  # what was seen longer ago is no reason to act; a look takes well below a second
-KEEP_S = 5.0  # between two checkpoints at least: writing one takes some tenths of a second
+KEEP_S = 5.0  # between two checkpoints in a flood: each takes some hundredths of a second
+MANY, KEEP_MANY_S = 1000, 60.0  # accepted alerts that no round has decided yet
 AT_ONCE = 500  # records of one commit; that takes well below the journal's patience
 MAX_LOOKS = 3  # for something to be seen twice that is to be restarted; arbitrary
 BREATH_S = 1.0  # between two rounds at most, however long the last one took
@@ -252,12 +253,18 @@ class Engine:
     def _checkpoint(self) -> None:
         """Keep the state, so that a start reads little; in a flood not with every round."""
         now = self._parts.clock.now().steady
-        if not self._parts.journal.due() or now - self._kept_at < KEEP_S:
+        if not self._parts.journal.due() or now - self._kept_at < self._keep_s():
             return
         # The inbox has entries in the order of their numbers: the state holds all up to the last one
         # that it took in, and none after it.
         self._parts.journal.compact(self._state.to_json())
         self._kept_at = now
+
+    def _keep_s(self) -> float:
+        """Return how long to wait from one checkpoint to the next."""
+        if len(self._state.pending) > MANY:
+            return KEEP_MANY_S  # the state is megabytes now, and small again once these are decided
+        return 0.0 if self._inbox.empty() else KEEP_S
 
     def _report(self) -> None:
         """Note that people are told of tiers that have only been observed; the observer tells them."""
@@ -321,13 +328,13 @@ class Engine:
     def _write(self, plan: Plan) -> None:
         """Write what was decided, in few commits: after a flood there are thousands of decisions."""
         news = [each for each in plan.decisions if self._is_news(each)]
-        found = [*plan.records, *map(records.decided, news)]
-        for start in range(0, len(found), AT_ONCE):
+        first = len(plan.records)
+        for start in range(0, first + len(news), AT_ONCE):
             end = start + AT_ONCE
-            self._append(found[start:end])
+            part = news[max(0, start - first) : max(0, end - first)]
+            self._append([*plan.records[start:end], *map(records.decided, part)])
             # What is written is told, also when the next part cannot be written.
-            first = len(plan.records)
-            for decision in news[max(0, start - first) : max(0, end - first)]:
+            for decision in part:
                 self._parts.observer.decided(decision)
 
     def _is_news(self, decision: Decision) -> bool:
