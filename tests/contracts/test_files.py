@@ -18,6 +18,7 @@ from generator import contracts
 from generator.catalog import load_catalog
 from generator.model import Catalog
 from generator.probe_targets import docker_address, span
+from remediation.config import load_config
 
 _ROOT = Path(__file__).parent.parent.parent
 
@@ -186,6 +187,21 @@ def test_the_catalog_overrules_the_defaults_key_by_key(catalog: Catalog) -> None
     } == config["storm"]  # fmt: skip
     assert "postgres" in config["never_restart"]
     assert [] == contracts.check(changed)
+
+
+def test_what_takes_hours_to_start_is_remembered_for_longer(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    """A model that loads for two hours: its incident is the same one until after that, and the remediator loads it."""
+    slow = replace(catalog.services[0].health, start_period=timedelta(hours=2))
+    services = (replace(catalog.services[0], health=slow), *catalog.services[1:])
+    config = contracts.contents(replace(catalog, services=services))["remediation/config.yml"]
+    path = tmp_path / "config.yml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    before = contracts.contents(catalog)["remediation/config.yml"]["ladder"]["same_incident"]
+
+    assert (before, config["ladder"]["same_incident"]) == ("1h", "3h")
+    assert load_config(path).ladder.same_incident_s == 3 * 3600
 
 
 def test_reading_and_restarting_go_through_their_own_proxies(catalog: Catalog) -> None:

@@ -99,6 +99,7 @@ class Sim:
     muted: frozenset[str] = frozenset()  # services that nothing alerts about
     degraded: dict[str, float] = field(default_factory=dict)  # tiers, and since when
     commits: int = 0
+    kept: list[float] = field(default_factory=list)  # when a checkpoint was written
     broken_journal: bool = False
     meanwhile: Callable[[], None] = lambda: None  # happens between the first look and the second
     committed: Callable[[tuple[Record, ...]], None] = lambda _: None  # happens with every commit
@@ -362,6 +363,7 @@ class _Journal:
         for entry in self._sim.entries[self._shadow.through : state["through"]]:
             self._shadow.apply(entry)
         assert state == self._shadow.to_json()
+        self._sim.kept.append(self._sim.now)
 
 
 class Silent:

@@ -10,7 +10,7 @@ import pytest
 
 from remediation import records
 from remediation.clock import Moment
-from remediation.engine.engine import FLOOD, breath
+from remediation.engine.engine import FLOOD, KEEP_MANY_S, MANY, breath
 from remediation.engine.restarts import LATE_S, Restarts
 from remediation.model import Container, Entry, Record, Restarted, Result, Sight, World
 from remediation.state import State
@@ -145,6 +145,29 @@ def test_a_flood_is_answered_in_few_commits() -> None:
 
     assert sim.view().state.pending == {}
     assert sim.commits - before <= 10
+
+
+def test_a_checkpoint_waits_while_thousands_are_undecided() -> None:
+    """While nobody can be asked the accepted alerts stay in the state: it is kept once a minute then."""
+    sim = Sim(shop.config())
+    sim.advance(10)
+    assert sim.engine is not None
+    sim.alertmanager = False
+    flood = [
+        replace(shop.alert("api"), fingerprint=f"{number:016x}", starts_wall=sim.now - number)
+        for number in range(MANY + 1)
+    ]
+    sim.engine.accept(records.received(flood, source="flood")).result()
+    began = sim.now
+    sim.advance(KEEP_MANY_S + 60)
+    undecided, kept = len(sim.view().state.pending), [at - began for at in sim.kept if at > began]
+    sim.alertmanager = True
+    sim.advance(60)
+
+    assert undecided == MANY + 1
+    assert kept == [KEEP_MANY_S, 2 * KEEP_MANY_S]
+    assert sim.view().state.pending == {}
+    assert sim.kept[-1] == sim.now
 
 
 @pytest.mark.parametrize(
