@@ -36,7 +36,7 @@ KEEP_CLOSED_S = 7 * 86400.0  # longer than same_incident
 KEEP_FAILURES_S = 86400.0  # longer than anybody is told of one
 MAX_STOPS = 4096
 MAX_UNDONE = 3  # restarts that were not carried out and do not count; more of them do
-MAX_ANSWERS = 4096  # alerts whose last answer is remembered; a forgotten one is answered again
+MAX_ANSWERS = 2048  # alerts whose last answer is remembered; a forgotten one is answered again
 
 _Body = Mapping[str, Any]
 
