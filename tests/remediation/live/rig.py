@@ -21,7 +21,7 @@ from tests.remediation.live import judge
 from tests.remediation.live.process import WEBHOOK, Remediator, config_of
 from tests.remediation.live.truth import Truth, watching
 from tests.remediation.live.voice import Voice, speaking
-from tests.remediation.live.yard import CHECKED, REQUIRES, Yard, running_yard
+from tests.remediation.live.yard import REQUIRES, Yard, running_yard
 from tests.remediation.proxy.rig import Proxy, build, running_proxy
 
 # Rendered: ten seconds, a minute, five minutes. Inhibition is the rendered one's, for one root.
@@ -143,14 +143,7 @@ class Ground:
 
     def calm(self) -> bool:
         """Whether all are well, and everybody who is asked says so: the services, Alertmanager, Docker."""
-        return self.voice.quiet() and not self._alerted() and not self._unhealthy()
-
-    def _unhealthy(self) -> list[str]:
-        names = [self.yard.name(service) for service in CHECKED]
-        told = self.yard.engine.docker("inspect", "-f", "{{.State.Health.Status}}", *names)
-        return [
-            name for name, health in zip(names, told.split(), strict=True) if health != "healthy"
-        ]
+        return self.voice.quiet() and not self._alerted() and not self.yard.unhealthy()
 
     def _alerted(self) -> list[str]:
         from tests.remediation.alertmanager.rig import call

@@ -40,6 +40,10 @@ def chain(
 def remediator(chain: Chain) -> Iterator[Remediator]:
     """Run a remediator with a journal of its own; all services are well when it starts."""
     chain.yard.heal()
+    until(
+        lambda: not _ill(chain), "nobody calls a service ill any more", seconds=PATIENCE_S,
+        instead=lambda: str(_ill(chain)),
+    )  # fmt: skip
     chain.tests += 1
     folder = chain.folder / f"test{chain.tests}"
     folder.mkdir()
@@ -59,6 +63,13 @@ def remediator(chain: Chain) -> Iterator[Remediator]:
     finally:
         found.stop()
         chain.yard.heal()
+
+
+def _ill(chain: Chain) -> set[str]:
+    """Return the services that Prometheus, Alertmanager or Docker still call ill, each with its own delay."""
+    told = chain.alertmanager.get("/api/v2/alerts", filter="remedy=restart")
+    alerted = {one["labels"]["service"] for one in told} | chain.down()
+    return (alerted & set(chain.yard.ports)) | set(chain.yard.unhealthy())
 
 
 def _settled(chain: Chain, remediator: Remediator) -> bool:

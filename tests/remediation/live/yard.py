@@ -99,6 +99,12 @@ class Yard:
         for service in REQUIRES:
             self.put(service, "ok")
 
+    def unhealthy(self) -> list[str]:
+        """Return those whose health check of Docker's own does not say that they are well."""
+        names = [self.name(service) for service in CHECKED]
+        told = self.engine.docker("inspect", "-f", "{{.State.Health.Status}}", *names).split()
+        return [each for each, health in zip(CHECKED, told, strict=True) if health != "healthy"]
+
     def kill(self, service: str) -> None:
         """End the process of *service* as a crash does: no human at work, no signal of Docker's."""
         # Not waited for: the container may be gone before its answer is.
