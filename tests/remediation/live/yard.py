@@ -102,7 +102,8 @@ class Yard:
     def unhealthy(self) -> list[str]:
         """Return those whose health check of Docker's own does not say that they are well."""
         names = [self.name(service) for service in CHECKED]
-        told = self.engine.docker("inspect", "-f", "{{.State.Health.Status}}", *names).split()
+        says = "{{if .State.Health}}{{.State.Health.Status}}{{else}}healthy{{end}}"
+        told = self.engine.docker("inspect", "-f", says, *names).split()
         return [each for each, health in zip(CHECKED, told, strict=True) if health != "healthy"]
 
     def kill(self, service: str) -> None:
