@@ -247,6 +247,6 @@ def evidence(action: str, found: Mapping[str, object]) -> Record:
     return Record(EVIDENCE, {"action": action, "found": dict(found)})
 
 
-def started(version: str, modes: Mapping[str, str]) -> Record:
-    """The process began to work, with these *modes* by tier."""
-    return Record(STARTED, {"version": version, "modes": dict(modes)})
+def started(version: str, modes: Mapping[str, str], *, notify: bool = True) -> Record:
+    """The process began to work, with these *modes* by tier; *notify*: there is somebody to tell."""
+    return Record(STARTED, {"version": version, "modes": dict(modes), "notify": notify})

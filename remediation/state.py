@@ -29,6 +29,7 @@ from remediation.state_parts import (
 
 HEALING_S = 900.0  # after a restart, or healthy again: longer than a start, or a probation, takes
 CHECKPOINT = "checkpoint"
+_BY_SERVICE = ("called_for", "asked")  # parts of an incident
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -48,6 +49,7 @@ class State:
     calls: dict[str, Call] = field(default_factory=dict)  # by service
     owed: dict[str, Owed] = field(default_factory=dict)  # messages that nobody has yet, by subject
     blind: bool = False  # people were told that the Watchdog is missing
+    unheard: bool = False  # there is nobody to tell
     frozen: Freeze | None = None
     released_at: float = 0.0
     pause: Pause | None = None
@@ -112,6 +114,10 @@ class State:
     def to_json(self) -> dict[str, object]:
         """Return the state as JSON; `from_json` makes the same state of it."""
         data = {name: _plain(getattr(self, name)) for name in self.__slots__}
+        for each in (*data["incidents"].values(), *data["closed"]):
+            for name in _BY_SERVICE:
+                # Pairs: a service called like a secret would have its tier masked.
+                each[name] = [list(pair) for pair in each[name].items()]
         data["pending"] = [[*key, _plain(value)] for key, value in self.pending.items()]
         return data
 
@@ -128,6 +134,7 @@ class State:
             calls={k: _made(Call, v) for k, v in data.get("calls", {}).items()},
             owed={k: _made(Owed, v) for k, v in data.get("owed", {}).items()},
             blind=data.get("blind", False),
+            unheard=data.get("unheard", False),
             frozen=_made(Freeze, frozen) if frozen else None,
             released_at=data.get("released_at", 0.0),
             pause=_made(Pause, pause) if pause else None,
@@ -157,4 +164,5 @@ def _plain(value: Any) -> Any:
 def _made(kind: type[_Part], data: Mapping[str, Any]) -> _Part:
     """Return the part that *data* was made of, maybe by a newer version that knows more of it."""
     known = kind.__dataclass_fields__
-    return kind(**{name: value for name, value in data.items() if name in known})
+    given = {name: value for name, value in data.items() if name in known}
+    return kind(**given | {name: dict(given[name]) for name in _BY_SERVICE if name in given})

@@ -123,6 +123,7 @@ def _intended(state: State, body: _Body, entry: Entry) -> None:
     if incident := state.incidents.get(intent.incident):
         incident.tried.append(intent.service)
         incident.tries += 1
+        incident.worked = True
         incident.waits += 1
         incident.last_service, incident.last_try_at = intent.service, entry.at
         incident.healthy_at = None
@@ -253,6 +254,7 @@ def _reported(state: State, body: _Body, entry: Entry) -> None:
 
 
 def _started(state: State, body: _Body, entry: Entry) -> None:
+    state.unheard = not body.get("notify", True)
     observing = {tier for tier, mode in body["modes"].items() if mode == "observe"}
     state.observed_since = {
         tier: state.observed_since.get(tier, entry.at) for tier in sorted(observing)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from remediation.state import State
 
 MAX_OWED = 256  # messages; more subjects than a platform has services, arbitrary
-KEEP_ENDS_S = 86400.0  # the end of what nobody was told of by then is no news any more
+KEEP_ENDS_S = 86400.0  # the end of what nobody had heard of is no news any more
 
 _Body = Mapping[str, Any]
 _ABOUT = ("reason", "service", "tier", "rung", "incident", "restart", "detail")
@@ -68,7 +68,7 @@ def closed(state: State, incident: Incident, entry: Entry) -> None:
         for service, tier in called_for.items():
             page = {**about, "service": service, "tier": tier}
             _owe(state, entry, Topic.PAGE, _page(service, incident.id), page, over=True)
-    if incident.tries:
+    if incident.worked or incident.tries:
         work = {**about, "service": incident.root, "tier": incident.tier, "paged": incident.called}
         _owe(state, entry, Topic.WORK, f"{Topic.WORK}/{incident.id}", work, over=True)
 
@@ -114,12 +114,22 @@ def _question(service: str, incident: str) -> str:
 def _owe(
     state: State, entry: Entry, topic: Topic, subject: str, about: _Body, *, over: bool = False
 ) -> None:
-    state.owed.pop(subject, None)  # the newest stand last
+    before = state.owed.pop(subject, None)
+    if over and state.unheard:
+        return
+    unheard = over and before is not None and (not before.over or before.unheard)
     state.owed[subject] = Owed(
-        subject, topic.value, dict(about), entry.number, entry.at, entry.wall, over
+        subject, topic.value, dict(about), entry.number, entry.at, entry.wall, over, unheard
     )
-    for old in [each for each in state.owed.values() if each.over]:
+    for old in [each for each in state.owed.values() if each.unheard]:
         if entry.at - old.at > KEEP_ENDS_S:
             del state.owed[old.subject]
     while len(state.owed) > MAX_OWED:
-        del state.owed[next(iter(state.owed))]
+        del state.owed[min(state.owed.values(), key=_worth).subject]
+
+
+def _worth(owed: Owed) -> tuple[int, int]:
+    """Return what is let go last when there is too much: pages, then questions, then ends; the newest."""
+    if owed.over:
+        return (0 if owed.topic == Topic.WORK else 1, owed.number)
+    return (2 if owed.topic == Topic.QUESTION else 3, owed.number)

@@ -29,6 +29,7 @@ class Incident:
     rung: str = Rung.SERVICE.value
     tried: list[str] = field(default_factory=list)
     tries: int = 0
+    worked: bool = False  # something was restarted for it, or was to be: people heard of it
     waits: int = 0  # tries that make the next wait longer
     unknown: int = 0  # outcomes that could not be told
     undone: int = 0  # restarts that were not carried out
@@ -144,6 +145,7 @@ class Owed:
     at: float
     wall: float
     over: bool = False
+    unheard: bool = False  # the end of what had not arrived
 
 
 @dataclass(slots=True)

@@ -127,6 +127,7 @@ class Engine:
         self._reconciled_wall = 0.0
         self._looked_at = 0.0
         self._kept_at = float("-inf")
+        self._outdated = False  # a restart of ours ended after the last look
         self._round_began: float | None = None  # of the one that is under way
         self._ill_since: dict[str, float] = {}
         self._broken = ""  # why rounds break, and how many in a row
@@ -272,8 +273,9 @@ class Engine:
         if tiers:
             self._append([records.reported(tiers)])
 
-    def _take_in(self) -> None:
-        """Fold what was written: by this thread, or by others (alerts, wishes of humans, ends of restarts)."""
+    def _take_in(self, own: tuple[Entry, ...] = ()) -> None:
+        """Fold what was written: *own* by this thread, or by others (alerts, wishes, ends of restarts)."""
+        ours = {entry.number for entry in own}
         while True:
             try:
                 entries = self._inbox.get_nowait()
@@ -282,9 +284,19 @@ class Engine:
                 return
             for entry in entries:
                 self._apply(entry)
+                self._outdated |= entry.kind == records.FINISHED and entry.number not in ours
 
     def _look(self) -> World:
         """Return the world as it is now, having noted what it tells of restarts and of human stops."""
+        for _ in range(MAX_LOOKS):
+            self._outdated = False
+            self._look_once()
+            # A restart that ended meanwhile is not over in what was seen before.
+            if not self._outdated:
+                break
+        return self._world
+
+    def _look_once(self) -> None:
         self._world = self._parts.looker.look(self._state)
         now = self._parts.clock.now()
         self._looked_at = now.steady
@@ -296,7 +308,6 @@ class Engine:
             found.append(records.stopped(stops))
         self._append(found)
         self._tell_blind(now)
-        return self._world
 
     def _decide(self, world: World) -> Plan:
         here = Situation(self._config, self._state, world, self._parts.clock.now())
@@ -369,7 +380,7 @@ class Engine:
         if not found:
             return ()
         entries = self._parts.journal.submit(*found, told=self._inbox.put).result()
-        self._take_in()  # ours, after what others wrote before
+        self._take_in(entries)  # ours, after what others wrote before
         return entries
 
     def _apply(self, entry: Entry) -> None:

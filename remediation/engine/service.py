@@ -152,7 +152,7 @@ def _note(path: Path, config: Config) -> str:
 
 def _started(config: Config) -> Record:
     modes = {name: tier.mode.value for name, tier in config.tiers.items()}
-    return records.started(build_labels()["version"], modes)
+    return records.started(build_labels()["version"], modes, notify=config.notify is not None)
 
 
 class _Watched:

@@ -50,6 +50,7 @@ class Notifier:
         self._outboxes = outboxes
         self._clock, self._told = clock, told
         self._put: dict[str, tuple[int, float]] = {}  # subject: the entry and when it was put
+        self._heard: dict[str, int] = {}  # subject: the entry that has arrived
 
     def start(self) -> None:
         """Begin to send."""
@@ -88,6 +89,9 @@ class Notifier:
     def owes(self, owed: Mapping[str, Owed]) -> None:
         """Say what was not said yet, and again what has not arrived for long; for one thread."""
         self._put = {subject: put for subject, put in self._put.items() if subject in owed}
+        for subject in [*self._heard]:
+            if subject not in owed:
+                self._heard.pop(subject, None)
         now = self._clock.now().steady
         for subject, each in owed.items():
             number, put = self._put.get(subject, (0, 0.0))
@@ -95,12 +99,15 @@ class Notifier:
             if again and now - put < RETELL_S:
                 continue
             self._put[subject] = (each.number, now)
+            if self._heard.get(subject) == each.number:
+                self._told(subject, each.number)  # it could not be written down
+                continue
             try:
                 message = message_of(each)
             except (KeyError, ValueError, TypeError):
                 log.exception("nobody is told of %s", subject)
                 continue
-            arrived = partial(self._told, subject, each.number)
+            arrived = partial(self._has_arrived, subject, each.number)
             wanted = [outbox for outbox in self._outboxes if outbox.channel.wants(message)]
             if not wanted:
                 arrived()
@@ -108,6 +115,10 @@ class Notifier:
             wanted[0].put(message, wall=each.wall, arrived=arrived)
             for outbox in [] if again else wanted[1:]:
                 outbox.put(message, wall=each.wall)
+
+    def _has_arrived(self, subject: str, number: int) -> None:
+        self._heard[subject] = number
+        self._told(subject, number)
 
     def trouble(self, why: str) -> None:
         """The engine's rounds break, or do not any more ("")."""

@@ -61,7 +61,9 @@ class _Said:
     resolved: bool
     title: str
     steady: float
+    pending: bool = True  # it waits, or is being tried
     arrived: bool = False
+    then: Callable[[], None] | None = None  # who else wants to know that it has arrived
 
     def says(self, message: Message) -> bool:
         """Whether *message* is the same again."""
@@ -145,6 +147,8 @@ class Outbox:
                 self._take(letter, now.steady)
                 return
             self._counts["repeated"] += 1
+            if said.pending:
+                said.then = arrived
         if arrived is not None and said.arrived:
             arrived()
 
@@ -166,7 +170,7 @@ class Outbox:
     def _echoed(self, message: Message, steady: float) -> _Said | None:
         """Return what was said that *message* would only repeat."""
         said = self._said.get(message.subject)
-        if said is None or steady - said.steady >= WINDOW_S:
+        if said is None or not (said.pending or steady - said.steady < WINDOW_S):
             return None
         return said if said.says(message) else None
 
@@ -238,11 +242,16 @@ class Outbox:
         return _Verdict(f"answered with status {answer.status}", again, wait_s)
 
     def _end(self, letter: _Letter, how: str) -> None:
+        then = [letter.arrived] if how == "sent" else []
         with self._changed:
             self._counts[how] += 1
-            if how == "failed":
-                self._forget(letter.message)
-            elif (said := self._said.get(letter.message.subject)) and said.says(letter.message):
-                said.arrived = True
-        if how == "sent" and letter.arrived is not None:
-            letter.arrived()
+            said = self._said.get(letter.message.subject)
+            if said and said.says(letter.message):
+                if how == "failed":
+                    self._forget(letter.message)
+                else:
+                    said.pending, said.arrived = False, True
+                    then.append(said.then)
+        for call in then:
+            if call is not None:
+                call()

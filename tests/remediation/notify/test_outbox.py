@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -224,6 +225,7 @@ def test_the_same_thing_is_said_once_until_it_changes_or_time_passes(
             outbox.put(message)
         clock.s += notify_outbox.WINDOW_S - 1
         outbox.put(replace(blind, title="blind, and more"))
+        _done(outbox, 4)
         clock.s += 1
         outbox.put(replace(blind, title="blind, and more"))
         _done(outbox, 5)
@@ -421,15 +423,15 @@ def test_no_secret_is_ever_logged(
 
 
 def test_what_has_arrived_is_told_once_it_has(clock: Clock, waits: Waits) -> None:
-    """Sent: told. Refused: not. The same again: told if the first has arrived, else not."""
+    """Sent: told, also whoever said the same meanwhile or later. Refused: not."""
     status, arrived = ["200 OK"], []
     with answering(lambda _: http(b"", status[0])) as raw:
         outbox = Outbox(_channel(raw.url), clock, wait=waits)
         outbox.put(PAGE, wall=5.0, arrived=lambda: arrived.append("first"))
-        outbox.put(PAGE, arrived=lambda: arrived.append("too early"))
+        outbox.put(PAGE, arrived=lambda: arrived.append("the same"))
         outbox.start()
         _done(outbox, 1)
-        until(lambda: arrived == ["first"], "told")
+        until(lambda: arrived == ["first", "the same"], "told")
         outbox.put(PAGE, arrived=lambda: arrived.append("again"))
         status[0] = "400 Bad Request"
         other = replace(PAGE, title="backend is healthy again", resolved=True)
@@ -437,6 +439,23 @@ def test_what_has_arrived_is_told_once_it_has(clock: Clock, waits: Waits) -> Non
         _done(outbox, 2)
         outbox.stop(5)
 
-    assert arrived == ["first", "again"]
+    assert arrived == ["first", "the same", "again"]
     assert json.loads(raw.bodies[0]) == {"title": PAGE.title, "at": 5.0}
     assert outbox.counts() == {"sent": 1, "failed": 1, "dropped": 0, "repeated": 2}
+
+
+def test_what_still_waits_is_an_echo_however_late(clock: Clock, waits: Waits) -> None:
+    """The pager is away for an hour: the page waits once, and whoever put it last is told that it has arrived."""
+    arrived: list[int] = []
+    with answering(lambda _: http(b"")) as raw:
+        outbox = Outbox(_channel(raw.url), clock, wait=waits)
+        for number in range(7):
+            outbox.put(PAGE, arrived=partial(arrived.append, number))
+            clock.s += notify_outbox.WINDOW_S
+        outbox.start()
+        _done(outbox, 1)
+        until(lambda: len(arrived) == 2, "both are told")
+        outbox.stop(5)
+
+    assert arrived == [0, 6]
+    assert outbox.counts() == {"sent": 1, "failed": 0, "dropped": 0, "repeated": 6}

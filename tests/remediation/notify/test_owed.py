@@ -165,3 +165,14 @@ def test_what_this_version_does_not_know_holds_nobody_up(
         "nobody is told of y",
     ]
     assert town.arrived == [("storm", 7)]
+
+
+def test_what_arrived_and_could_not_be_written_down_is_not_said_again(town: Town) -> None:
+    """The disk is full for hours: that it has arrived is written again and again, the page is said once."""
+    notifier = town.notifier()
+    while town.now < 1000 + 3600:
+        notifier.owes(_owed(STORM))
+        town.now += 10
+
+    assert len(town.pager.given) == 1
+    assert town.arrived == [("storm", 7)] * int(3600 / RETELL_S)

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from remediation import records
-from remediation.model import Decision, Outcome, Record, Rung
+from remediation.journal.canonical import encode
+from remediation.model import Decision, Outcome, Record, Restarted, Result, Rung
 from remediation.state import State
 from remediation.state_owed import KEEP_ENDS_S, MAX_OWED
 from remediation.state_parts import Owed
@@ -37,9 +38,12 @@ def _story(*found: Record) -> State:
     return made
 
 
-def _owed(number: int, subject: str, about: dict[str, object], *, over: bool = False) -> Owed:
+def _owed(
+    number: int, subject: str, about: dict[str, object], *, over: bool = False, unheard: bool = True
+) -> Owed:
     topic, at = subject.partition("/")[0], shop.NOW + number - 1
-    return Owed(subject, topic, about, number, at, at, over)
+    # In these stories nothing has arrived before its end.
+    return Owed(subject, topic, about, number, at, at, over, over and unheard)
 
 
 STORIES = {
@@ -136,15 +140,69 @@ def test_older_journals_do_not_say_who_was_called() -> None:
 
 
 def test_what_is_owed_is_bounded() -> None:
-    """Nobody takes messages for months: the newest stay, and ends that are a day old go."""
-    calls = [records.decided(replace(CALL, service=f"s{n}")) for n in range(MAX_OWED + 5)]
-    known = _story(*calls)
-    assert list(known.owed) == [f"page/s{n}/" for n in range(5, MAX_OWED + 5)]
+    """Nobody takes messages for months: pages go last, ends of work first, the oldest of a sort first."""
+    calls = [records.decided(replace(CALL, service=f"s{n}")) for n in range(MAX_OWED - 1)]
+    known = _story(records.frozen(["a"], ["core"], 0.5), *calls)
+    for number in range(5):
+        name = f"w{number}"
+        known.apply(
+            shop.entry(records.opened(name, "api", "app", 0.0), shop.NOW, number=900 + number)
+        )
+        known.incidents[name].worked = True
+        known.apply(shop.entry(records.closed(name, "healed"), shop.NOW, number=1000 + number))
+    assert list(known.owed) == ["storm", *(f"page/s{n}/" for n in range(MAX_OWED - 1))]
 
-    late = _story(records.blind(blind=True), records.blind(blind=False))
+    known.apply(shop.entry(records.decided(replace(CALL, service="new")), shop.NOW, number=2000))
+    assert list(known.owed) == [*(f"page/s{n}/" for n in range(MAX_OWED - 1)), "page/new/"]
+
+
+def test_the_end_of_what_nobody_heard_of_is_owed_for_a_day() -> None:
+    """The pager is away over the weekend: a page that had arrived before gets its end after all."""
+    day = (records.blind(blind=True), records.blind(blind=False))
+    heard = (records.decided(CALL), records.told("page/db/", 3))
+    over = records.called_off("db", "core", "stopped_dependency", "quiet")
+    known = _story(*day, *heard, over)
     storm = records.frozen(["a"], ["core"], 0.5)
-    late.apply(shop.entry(storm, shop.NOW + 2 + KEEP_ENDS_S, number=3))
-    assert list(late.owed) == ["storm"]
+    known.apply(shop.entry(storm, shop.NOW + 10 + KEEP_ENDS_S, number=9))
+
+    assert list(known.owed) == ["page/db/", "storm"]
+
+
+def test_a_restart_that_was_not_done_is_told_and_so_is_its_end() -> None:
+    """It counts in no budget, but people heard that it failed: the end of the incident is owed."""
+    act = Decision(Outcome.ACT, "restart", "api", "app", incident="i1", restart="api")
+    intent = records.intended("a1", act, "app", shop.running(), "shop-api")
+    failed = Restarted(Result.FAILED, "fenced", attempted=False)
+    known = _story(OPENED, intent, records.finished("a1", failed, 0.0))
+    assert known.incidents["i1"].tries == 0
+    known.apply(shop.entry(records.closed("i1", "recovered"), shop.NOW + 60, number=4))
+
+    assert list(known.owed) == ["work/i1"]
+
+
+def test_where_nobody_is_told_only_what_lasts_is_kept() -> None:
+    """Without notify no end is owed; whoever adds it hears of what is still so, and of no old ends."""
+    alone = records.started("1", {}, notify=False)
+    known = _story(
+        alone, records.blind(blind=True), records.decided(CALL), records.blind(blind=False)
+    )
+    assert list(known.owed) == ["page/db/"]
+
+    known.apply(shop.entry(records.started("1", {}), shop.NOW + 9, number=8))
+    over = records.called_off("db", "core", "stopped_dependency", "quiet")
+    known.apply(shop.entry(over, shop.NOW + 10, number=9))
+    assert [each.over for each in known.owed.values()] == [True]
+
+
+def test_a_service_called_like_a_secret_keeps_its_tier() -> None:
+    """A checkpoint masks what looks like a secret; the end of a page must have the page's labels all the same."""
+    page = replace(PAGE, service="auth-token", tier="mesh")
+    known = _story(records.opened("i1", "auth-token", "mesh", 0.0), records.decided(page))
+    kept = encode(Record("checkpoint", known.to_json())).body
+    again = State.from_json(json.loads(kept))
+    again.apply(shop.entry(records.closed("i1", "recovered"), shop.NOW + 60, number=3))
+
+    assert again.owed["page/auth-token/i1"].about["tier"] == "mesh"
 
 
 def test_a_checkpoint_of_a_newer_version_is_read() -> None:

@@ -12,7 +12,7 @@ from remediation import records
 from remediation.clock import Moment
 from remediation.engine.engine import FLOOD, KEEP_MANY_S, MANY, breath
 from remediation.engine.restarts import LATE_S, Restarts
-from remediation.model import Container, Entry, Record, Restarted, Result, Sight, World
+from remediation.model import Container, Entry, Record, Restarted, Result, Rung, Sight, World
 from remediation.state import State
 from tests.remediation import shop
 from tests.remediation.policy.test_decide import intended
@@ -128,6 +128,35 @@ def test_what_stays_ill_is_restarted_after_all() -> None:
     sim.advance(600)
 
     assert restarts_of(sim) == ["mail"]
+
+
+def test_a_restart_that_ends_during_a_look_is_looked_at_again() -> None:
+    """Docker showed the container down, then its restart ended: nobody is called for what was seen before."""
+    two = replace(shop.config().ladder, rungs=(Rung.SERVICE, Rung.PAGE))
+    sim = Sim(replace(shop.config(), ladder=two))
+    later: list[Callable[[], None]] = []
+    stops: dict[str, float] = {}
+    sim.engine = engine = sim.start()
+    engine._parts.restarts._spawn = later.append
+    engine._parts = replace(engine._parts, stops=lambda: stops)
+    sim.break_("mail", "restart")
+    while not later:
+        sim.advance(10)
+    sim.things["mail"].state = "exited"
+    seen = sim.look
+
+    def look() -> object:
+        found = seen()
+        if later:
+            later.pop()()
+            stops["id-web"] = 1.0  # a human's stop of something else is noted in the same look
+        return found
+
+    sim.look = look  # type: ignore[method-assign]
+    sim.advance(600)
+
+    assert restarts_of(sim) == ["mail"]
+    assert [e.kind for e in sim.entries if e.kind in ("climbed", "gave_up", "closed")] == ["closed"]
 
 
 def test_a_flood_is_answered_in_few_commits() -> None:
