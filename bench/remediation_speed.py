@@ -2,7 +2,8 @@
 Measure the remediator as a process: from accepted alert to restart call, floods, start after SIGKILL, memory.
 
 Docker and Alertmanager are stand-ins in this process that answer at once, so what is measured is the
-remediator's own time, and what the machine's other work adds to it.
+remediator's own time, and what the machine's other work adds to it. Longer than other modules: the
+parts share one process under test, and its state after one is where the next begins.
 """
 
 from __future__ import annotations

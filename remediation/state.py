@@ -49,7 +49,7 @@ class State:
     calls: dict[str, Call] = field(default_factory=dict)  # by service
     owed: dict[str, Owed] = field(default_factory=dict)  # messages that nobody has yet, by subject
     blind: bool = False  # people were told that the Watchdog is missing
-    unheard: bool = False  # there is nobody to tell
+    mute: bool = False  # there is nobody to tell
     frozen: Freeze | None = None
     released_at: float = 0.0
     pause: Pause | None = None
@@ -134,7 +134,7 @@ class State:
             calls={k: _made(Call, v) for k, v in data.get("calls", {}).items()},
             owed={k: _made(Owed, v) for k, v in data.get("owed", {}).items()},
             blind=data.get("blind", False),
-            unheard=data.get("unheard", False),
+            mute=data.get("mute", False),
             frozen=_made(Freeze, frozen) if frozen else None,
             released_at=data.get("released_at", 0.0),
             pause=_made(Pause, pause) if pause else None,

@@ -254,7 +254,7 @@ def _reported(state: State, body: _Body, entry: Entry) -> None:
 
 
 def _started(state: State, body: _Body, entry: Entry) -> None:
-    state.unheard = not body.get("notify", True)
+    state.mute = not body.get("notify", True)
     observing = {tier for tier, mode in body["modes"].items() if mode == "observe"}
     state.observed_since = {
         tier: state.observed_since.get(tier, entry.at) for tier in sorted(observing)

@@ -115,7 +115,7 @@ def _owe(
     state: State, entry: Entry, topic: Topic, subject: str, about: _Body, *, over: bool = False
 ) -> None:
     before = state.owed.pop(subject, None)
-    if over and state.unheard:
+    if over and state.mute:
         return
     unheard = over and before is not None and (not before.over or before.unheard)
     state.owed[subject] = Owed(

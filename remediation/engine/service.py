@@ -78,7 +78,8 @@ def serve(options: argparse.Namespace) -> int:
         listen = parse_address(options.listen) if options.listen else config.listen
         Tls(guard, config.auth.client_ca)  # says now what would be wrong with it
         if options.check:
-            sys.stdout.write(f"{options.config}: fine\n{_note(options.config, config)}")
+            notes = [f"{options.config}: {each}\n" for each in ("fine", *_notes(config))]
+            sys.stdout.writelines(notes)
             return FINE
         running = start(
             config,
@@ -132,22 +133,23 @@ def start(
     except BaseException:
         opened.close()
         raise
-    if note := _note(Path("configuration"), config):
-        log.warning("%s", note.strip())
+    for note in _notes(config):
+        log.warning("configuration: %s", note)
     log.info(
         "remediator on %s, %s", Address(listen.host, web.port), "dry run" if dry_run else "at work"
     )
     return Running(assembly, web, opened)
 
 
-def _note(path: Path, config: Config) -> str:
-    """Return what is allowed and rarely meant, as a line; "" when there is nothing."""
+def _notes(config: Config) -> list[str]:
+    """Return what is allowed and rarely meant."""
     if config.never_restart:
-        return ""
-    return (
-        f"{path}: note: never_restart is empty. Name Prometheus and Alertmanager there, unless they run "
-        "elsewhere: while one of them restarts nobody sees anything\n"
+        return []
+    text = (
+        "note: never_restart is empty. Name Prometheus and Alertmanager there, unless they run "
+        "elsewhere: while one of them restarts nobody sees anything"
     )
+    return [text]
 
 
 def _started(config: Config) -> Record:

@@ -94,15 +94,10 @@ def healed(
     root: str, tier: str, incident: str, took_s: float, how: str, *, paged: bool = False
 ) -> Message:
     """An incident with restarts is over; where people were *paged* they hear of it by the page's end."""
-    return Message(
+    return replace(
+        recovered(root, tier, incident, took_s, how),
         alert="RemediationRestarted",
         severity=Severity.INFO,
-        title=f"{root} {_ENDS.get(how, 'is healthy again')}",
-        lines=(f"The incident is over after {_span(took_s)}.",),
-        service=root,
-        tier=tier,
-        about=incident,
-        resolved=True,
         for_machines=paged,
     )
 
@@ -150,12 +145,14 @@ def approval(decision: Decision) -> Message:
 
 def answered(service: str, tier: str, incident: str, how: str) -> Message:
     """The question of `approval` is answered, "by" somebody, or is not asked any more."""
-    who = how.removeprefix("by ")
+    said, lines = "no approval is needed any more", [_MOOT.get(how, _MOOT["recovered"])]
+    if how.startswith("by "):
+        said, lines = f"{how.removeprefix('by ')} approved it", []
     return Message(
         alert="RemediationApprovalNeeded",
         severity=Severity.WARNING,
-        title=f"{service}: {f'{who} approved it' if who != how else 'no approval is needed any more'}",
-        lines=() if who != how else (_MOOT.get(how, _MOOT["recovered"]),),
+        title=f"{service}: {said}",
+        lines=tuple(lines),
         service=service,
         tier=tier,
         about=incident,
