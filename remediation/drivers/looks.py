@@ -18,7 +18,10 @@ from remediation.drivers.api import Api, path_of
 from remediation.drivers.seen import Seen, read_inspect
 from remediation.drivers.wire import ApiError
 
-THREADS = 16  # dockerd takes a millisecond for each; arbitrary
+THREADS = 16  # at most: so many containers may hang at once and cost nobody else's look; arbitrary
+# At first: dockerd answers faster than a few threads can ask, and each more slows the others down,
+# those that take alerts in among them. More come every MORE_S while somebody hangs.
+FEW, MORE_S = 4, 0.2
 # What came of one inspect: None where there is no such container, a text where it could not be told.
 Found = Seen | None | str
 LATE = "no answer in time"
@@ -49,11 +52,16 @@ class Looks:
                     found[service] = self._asked(name, deadline)
             done.release()
 
-        threads = min(THREADS, len(names))
-        for _ in range(threads):
-            threading.Thread(target=work, name="docker-inspect", daemon=True).start()
-        for _ in range(threads):
-            if not done.acquire(timeout=deadline.remaining()):
+        started = ended = 0
+        while (left and started < THREADS) or ended < started:
+            for _ in range(min(FEW, THREADS - started, len(left))):
+                threading.Thread(target=work, name="docker-inspect", daemon=True).start()
+                started += 1
+            hanging = left and started < THREADS  # those at work, so others are to go on
+            patience = deadline.sooner(MORE_S) if hanging else deadline
+            while ended < started and done.acquire(timeout=patience.remaining()):
+                ended += 1
+            if deadline.expired():
                 break
         return dict(found)  # a late answer does not change it any more
 

@@ -126,7 +126,7 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._reconciled_wall = 0.0
         self._looked_at = 0.0
-        self._kept_at = float("-inf")
+        self._kept_at = parts.clock.now().steady
         self._outdated = False  # a restart of ours ended after the last look
         self._round_began: float | None = None  # of the one that is under way
         self._ill_since: dict[str, float] = {}

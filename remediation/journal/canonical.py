@@ -17,6 +17,10 @@ from remediation.model import Record
 
 MAX_BODY_BYTES = 8 * 1024 * 1024  # 1,000 alerts have 0.4 MB, a state with 10,000 alerts 4 MB
 
+# Made once: `json.dumps` makes a new one with every call that asks for more than its defaults.
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False
+)
 _KIND = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 
 
@@ -56,8 +60,5 @@ def encode(record: Record) -> Encoded:
 
 
 def _written(data: Any) -> str:
-    text = json.dumps(
-        data, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False
-    )
     # JSON may hold half a surrogate pair, UTF-8 must not.
-    return text.encode("utf-8", "replace").decode()
+    return _ENCODER.encode(data).encode("utf-8", "replace").decode()

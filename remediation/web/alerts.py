@@ -111,7 +111,8 @@ class Webhook:
             "malformed": found.malformed,
         }
         for result, count in counts.items():
-            self._metrics.intake(result, count)
+            if count:
+                self._metrics.intake(result, count)
         return answer({**counts, "truncated": found.truncated})
 
     async def _read(self, body: Body) -> Accepted | Refused:

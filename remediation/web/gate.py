@@ -12,11 +12,11 @@ _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="tierwatch"'}
 
 def admit(request: Request, auth: Auth, wanted: Role) -> None:
     """Return when *request* shows a token of role *wanted*; AnswerError (401, 403) otherwise."""
-    place = request.url.path[:200]
     shown = request.headers.get("authorization", "")
     role = auth.role(shown)
     if role is wanted:
         return
+    place = request.url.path[:200]
     if role is not None:
         fact = f"a {role} token was shown, and this wants the {wanted} token"
         raise AnswerError(403, place, fact, f"Use a token of auth.{wanted}_token_files")

@@ -36,13 +36,7 @@ def read_json(body: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
     if depth(body) > max_depth:
         raise JsonError(f"nested deeper than {max_depth} levels")
     try:
-        return json.loads(
-            body.decode("utf-8"),
-            object_pairs_hook=_object,
-            parse_int=_int,
-            parse_float=_float,
-            parse_constant=_constant,
-        )
+        return _DECODER.decode(body.decode("utf-8"))
     except JsonError:
         raise
     except UnicodeDecodeError as error:
@@ -78,3 +72,9 @@ def _float(text: str) -> float:
 
 def _constant(text: str) -> float:
     raise JsonError(f"{text} is no number in JSON")
+
+
+# Made once: `json.loads` makes a new one with every call that asks for more than its defaults.
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_int, parse_float=_float, parse_constant=_constant
+)

@@ -15,6 +15,7 @@ from h11 import DONE, IDLE, SEND_BODY
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from remediation.web.tls import Tls
+from remediation.web.together import Together
 
 MAX_CONNECTIONS = 512
 
@@ -29,7 +30,7 @@ class Patient(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Turn away who is too many or nobody that is allowed; else wait for the head of a request."""
-        super().connection_made(transport)
+        super().connection_made(Together(transport, self.loop))
         certificate = transport.get_extra_info("peercert")
         if len(self.connections) > MAX_CONNECTIONS or (
             self.tls and not self.tls.knows(certificate)

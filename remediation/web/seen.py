@@ -10,25 +10,35 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable
 
-MAX_SEEN = 20_000  # some 4 MB; twice the alerts of the largest message
+MAX_SEEN = 20_000  # some 3 MB; twice the alerts of the largest message
 
 
 class Seen:
-    """Things seen within the last *within_s* seconds; belongs to one thread."""
+    """
+    Things seen within the last *within_s* seconds; belongs to one thread.
+
+    Of each its hash is kept, half the memory of the thing itself. Python seeds it anew in each
+    process: that two of 20,000 share one of 2**64 nobody can arrange.
+    """
 
     def __init__(self, within_s: float, most: int = MAX_SEEN) -> None:
         self._within_s = within_s
         self._most = most
-        self._at: OrderedDict[Hashable, float] = OrderedDict()
+        self._at: OrderedDict[int, float] = OrderedDict()  # by hash, oldest first
 
     def has(self, thing: Hashable, now: float) -> bool:
         """Whether *thing* was added less than the time ago; asking does not make it younger."""
-        at = self._at.get(thing)
+        at = self._at.get(hash(thing))
         return at is not None and now - at < self._within_s
 
     def add(self, thing: Hashable, now: float) -> None:
-        """Remember *thing*; the oldest is forgotten when there are too many."""
-        self._at[thing] = now
-        self._at.move_to_end(thing)
-        while len(self._at) > self._most:
+        """Remember *thing*; what is too old is forgotten, and the oldest when there are too many."""
+        self._at[hash(thing)] = now
+        self._at.move_to_end(hash(thing))
+        while len(self._at) > self._most or self._is_old(now):
             self._at.popitem(last=False)
+
+    def _is_old(self, now: float) -> bool:
+        """Whether the oldest may go."""
+        oldest = next(iter(self._at.values()), now)
+        return now - oldest > self._within_s

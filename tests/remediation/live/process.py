@@ -1,9 +1,9 @@
 """
 The remediator as a process of its own: `tierwatch remediate serve`, started, killed, started again.
 
-Its configuration is the yard's, every duration a few seconds or less. Three waits stand in no
-configuration; `main` divides them as well, and then runs what the command runs. Its journal is read
-from outside, read-only.
+Its configuration is the yard's, every duration a few seconds or less. Waits that stand in no
+configuration are divided as well (tests.remediation.live.scaled). Its journal is read from outside,
+read-only.
 """
 
 from __future__ import annotations
@@ -31,13 +31,10 @@ from tests.remediation.live.yard import REQUIRES, TIERS, Yard
 ROOT = Path(__file__).resolve().parents[3]
 WEBHOOK, OPERATOR = "webhook-" + "0123456789abcdef" * 2, "operator-" + "0123456789abcdef" * 2
 BUSY_TRIES = 5
-# What no configuration says: how long a young Alertmanager knows too little, a lost restart may
-# still be under way, Docker's own restarts are waited for.
-SCALED = (
-    ("remediation.policy.situation", "SETTLE_S", 4.0),
-    ("remediation.engine.restarts", "LATE_S", 4.0),
-    ("remediation.policy.limits", "RECOVERING_S", 3.0),
-)
+COMMAND, SCALED = (
+    "generator.cli",
+    "tests.remediation.live.scaled",
+)  # as installed; with shorter waits
 
 
 def config_of(
@@ -91,6 +88,7 @@ class Remediator:
     process: subprocess.Popen[bytes] | None = None
     options: tuple[str, ...] = ()
     starts: int = 0
+    module: str = SCALED
 
     @property
     def url(self) -> str:
@@ -111,7 +109,7 @@ class Remediator:
         file = self.folder / "config.yml"
         file.write_text(json.dumps(self.config, indent=1), encoding="utf-8")  # YAML, too
         command = [
-            sys.executable, "-m", __name__, "remediate", "serve", "--config", str(file),
+            sys.executable, "-m", self.module, "remediate", "serve", "--config", str(file),
             "--journal", str(self.journal), "--listen", f"{HOST}:{self.port}", *self.options,
         ]  # fmt: skip
         with self.log.open("ab") as log:
@@ -204,18 +202,3 @@ class Remediator:
     def tail(self) -> str:
         """Return the end of what it printed."""
         return self.log.read_text(errors="replace")[-4000:] if self.log.exists() else ""
-
-
-def main() -> int:
-    """Divide what no configuration holds, then do what `tierwatch` does."""
-    import importlib
-
-    from generator.cli import main as tierwatch
-
-    for module, name, value in SCALED:
-        setattr(importlib.import_module(module), name, value)
-    return tierwatch(sys.argv[1:])
-
-
-if __name__ == "__main__":
-    sys.exit(main())
