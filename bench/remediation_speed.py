@@ -205,7 +205,7 @@ def _restarts(
         _settled(remediator)
     yield row(
         f"the same through the SDK, a Docker of {SERVICES} containers: p99", late(walls) * 1000, "ms",
-        f"middle {statistics.median(walls) * 1000:.0f} ms, bar 100 ms",
+        f"middle {statistics.median(walls) * 1000:.0f} ms; two looks, the evidence between them",
     )  # fmt: skip
 
 

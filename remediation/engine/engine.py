@@ -25,6 +25,7 @@ from remediation.config import Config
 from remediation.desk import View
 from remediation.engine.look import Looker
 from remediation.engine.restarts import Restarts
+from remediation.journal.errors import JournalError
 from remediation.model import Decision, Entry, Mode, Outcome, Record, World
 from remediation.policy import observing
 from remediation.policy.decide import Plan, decide
@@ -55,6 +56,9 @@ class JournalLike(Protocol):
         self, *records: Record, told: Callable[[tuple[Entry, ...]], None]
     ) -> Future[tuple[Entry, ...]]:
         """Commit soon; *told* gets the entries first, in the order of their numbers."""
+
+    def settle(self) -> None:
+        """Return once all that was submitted before is written, and told, or will never be."""
 
     def due(self) -> bool:
         """Whether a checkpoint should be written."""
@@ -127,6 +131,7 @@ class Engine:
         self._reconciled_wall = 0.0
         self._looked_at = 0.0
         self._kept_at = parts.clock.now().steady
+        self._unsettled = False  # what was refused for its time may have been written since
         self._outdated = False  # a restart of ours ended after the last look
         self._round_began: float | None = None  # of the one that is under way
         self._ill_since: dict[str, float] = {}
@@ -237,6 +242,7 @@ class Engine:
     def round(self) -> None:
         """Look, decide, write, and restart at most one container."""
         with self._lock:
+            self._settle()
             self._take_in()
             plan = self._seen_twice(self._decide(self._look()))
             if plan.act is not None and self._is_stale():
@@ -250,6 +256,12 @@ class Engine:
             self._view = self._picture(self._world)
             self._report()
             self._checkpoint()
+
+    def _settle(self) -> None:
+        """Decide nothing twice: what a slow disk left in doubt is known before the next decision."""
+        if self._unsettled:
+            self._parts.journal.settle()
+            self._unsettled = False
 
     def _checkpoint(self) -> None:
         """Keep the state, so that a start reads little; in a flood not with every round."""
@@ -379,7 +391,11 @@ class Engine:
     def _append(self, found: list[Record] | tuple[Record, ...]) -> tuple[Entry, ...]:
         if not found:
             return ()
-        entries = self._parts.journal.submit(*found, told=self._inbox.put).result()
+        try:
+            entries = self._parts.journal.submit(*found, told=self._inbox.put).result()
+        except JournalError as error:
+            self._unsettled |= error.may_be_written
+            raise
         self._take_in(entries)  # ours, after what others wrote before
         return entries
 

@@ -112,6 +112,17 @@ class Journal:
         """
         return self._queue(records, self._wait_s, told=told)
 
+    def settle(self) -> None:
+        """
+        Return once all that was submitted before is written, and told, or will never be.
+
+        Whoever was refused what `may_be_written` knows afterwards: it was told, or is not there.
+
+        Raises:
+            JournalError: That cannot be told yet.
+        """
+        self._queue((), self._wait_s, then=lambda: None).result()
+
     def compact(self, state: Mapping[str, object]) -> int:
         """
         Write a checkpoint with *state*, then delete old entries (remediation.journal.retention).
@@ -216,7 +227,7 @@ class Journal:
         except RecordError as error:
             raise JournalError(self.path, str(error), _MISTAKE_CURE) from error
         job = Job(encoded, time.monotonic() + wait_s, then, told)
-        if encoded:
+        if encoded or then is not None:
             self._writer.queue.put(job)
         else:
             job.answer.set_result(())

@@ -97,8 +97,6 @@ class Writer:
         answers = self._commit(group)
         self.problem = ""
         for job, entries in zip(group, answers, strict=True):
-            if job.told is not None:
-                job.told(entries)
             if job.then is None:
                 settle(job, entries)
         for job in group:
@@ -130,6 +128,9 @@ class Writer:
         self._count(answers, bodies, at)
         self._end, self._at, self.last_commit_wall = end, at, wall
         self.commits += 1
+        for job, entries in zip(group, answers, strict=True):
+            if job.told is not None:
+                job.told(entries)  # also when they are refused below: they are written
         self._check_place(may_be_written=True)
         self._seal.write(end)
         return answers

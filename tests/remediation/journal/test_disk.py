@@ -239,12 +239,15 @@ def test_a_hanging_disk_costs_nobody_more_than_the_bound(
         assert ("the disk has not answered in time", False) == _refusal(second)
         assert time.monotonic() - begun < DEADLINE_S / 2
         assert 0 == journal.waiting
+        with pytest.raises(JournalError, match="has not answered in time"):
+            journal.settle()
         hanging.gate.set()
+        journal.settle()
+        # Whoever keeps a state has learnt of it by now.
+        assert [1] == [entry.number for entry in told]
         # What could not be told was written; what was said not to be is not, and the journal goes on.
         assert 2 == journal.append(record(3))[0].number
         assert [1, 3] == _bodies(journal)
-        # Whoever keeps a state learns of it all the same.
-        assert [1] == [entry.number for entry in told]
 
 
 def _refusal(future: Future[tuple[Entry, ...]]) -> tuple[str, bool]:

@@ -12,6 +12,7 @@ import itertools
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from remediation.clock import Moment
@@ -20,6 +21,7 @@ from remediation.desk import View
 from remediation.engine.engine import Engine, Parts
 from remediation.engine.look import Looker
 from remediation.engine.restarts import Restarts
+from remediation.journal.errors import JournalError
 from remediation.model import (
     Alert,
     Alerts,
@@ -101,6 +103,7 @@ class Sim:
     commits: int = 0
     kept: list[float] = field(default_factory=list)  # when a checkpoint was written
     broken_journal: bool = False
+    slow_disk: bool = False  # commits are refused for their time, and written when it is fast again
     meanwhile: Callable[[], None] = lambda: None  # happens between the first look and the second
     committed: Callable[[tuple[Record, ...]], None] = lambda _: None  # happens with every commit
     engine: Engine | None = None
@@ -173,7 +176,7 @@ class Sim:
             self.engine.round()
         except Crash:
             self.engine = None
-        except JournalBroken:
+        except (JournalBroken, JournalError):
             pass  # the engine's thread would try again in the next round
 
     def start(self) -> Engine:
@@ -323,6 +326,7 @@ class _Journal:
     def __init__(self, sim: Sim) -> None:
         self._sim = sim
         self._shadow = State()
+        self._late: list[tuple[tuple[Record, ...], Callable[[tuple[Entry, ...]], None]]] = []
         self.last_commit_wall = 0.0
 
     def append(self, *found: Record) -> tuple[Entry, ...]:
@@ -347,6 +351,11 @@ class _Journal:
         self, *found: Record, told: Callable[[tuple[Entry, ...]], None]
     ) -> Future[tuple[Entry, ...]]:
         future: Future[tuple[Entry, ...]] = Future()
+        if self._sim.slow_disk:
+            self._late.append((found, told))
+            future.set_exception(_no_answer())
+            return future
+        self._catch_up()
         try:
             made = self.append(*found)
             told(made)
@@ -355,8 +364,18 @@ class _Journal:
             future.set_exception(error)
         return future
 
+    def settle(self) -> None:
+        if self._sim.slow_disk:
+            raise _no_answer()
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        while self._late:
+            found, told = self._late.pop(0)
+            told(self.append(*found))
+
     def due(self) -> bool:
-        return not self._sim.broken_journal
+        return not self._sim.broken_journal and not self._sim.slow_disk
 
     def compact(self, state: dict[str, Any]) -> None:
         """Judge the checkpoint: it is what the entries through its last come to, none missing, none twice."""
@@ -364,6 +383,10 @@ class _Journal:
             self._shadow.apply(entry)
         assert state == self._shadow.to_json()
         self._sim.kept.append(self._sim.now)
+
+
+def _no_answer() -> JournalError:
+    return JournalError(Path("journal"), "no answer in time", "Wait", may_be_written=True)
 
 
 class Silent:

@@ -16,7 +16,7 @@ from remediation.model import Container, Entry, Record, Restarted, Result, Rung,
 from remediation.state import State
 from tests.remediation import shop
 from tests.remediation.policy.test_decide import intended
-from tests.remediation.simulation.sim import Sim, Thing, restarts_of
+from tests.remediation.simulation.sim import HOLD_S, Sim, Thing, restarts_of, until
 
 
 class _Driver:
@@ -206,3 +206,27 @@ def test_a_checkpoint_waits_while_thousands_are_undecided() -> None:
 def test_a_flood_is_not_slowed_down_by_looks(took_s: float, waiting: int, rests_s: float) -> None:
     """A round gives intake as much time as it took, at most a second; a whole second in a flood."""
     assert breath(took_s, waiting) == rests_s
+
+
+def test_what_a_slow_disk_wrote_after_all_is_decided_once() -> None:
+    """
+    An incident whose commit was refused for its time and written late is the root's only one.
+
+    What is decided while nobody knows whether it was written would open a second one.
+    """
+    sim = Sim(shop.config())
+    sim.advance(10)
+    sim.break_("cache", "restart")
+    sim.advance(HOLD_S - 30)
+    sim.slow_disk = True
+    sim.advance(60)
+    while_slow = [entry.kind for entry in sim.entries]
+    sim.slow_disk = False
+    healed = until(sim, lambda: sim.healthy("cache"), within_s=300)
+    until(sim, lambda: not sim.view().state.incidents, within_s=600)
+
+    assert records.OPENED not in while_slow
+    assert healed
+    assert [e.body["root"] for e in sim.entries if e.kind == records.OPENED] == ["cache"]
+    assert [e.kind for e in sim.entries if e.kind == records.CLOSED] == [records.CLOSED]
+    assert restarts_of(sim) == ["cache"]
