@@ -2,8 +2,8 @@
 Who asks: bearer tokens for Alertmanager and for people, each from one or two files.
 
 Two files let a token be rotated: put the new one into the second, tell everybody, then move it. The
-files are looked at with every request and read when they have changed; one that is missing admits
-nobody, and a role without any token is refused altogether. Comparing takes the same time whatever is
+files are looked at when a request comes, though not for each one of a flood, and read when they have
+changed; one that is missing admits nobody, and a role without any token is refused altogether. Comparing takes the same time whatever is
 wrong. Client certificates (mTLS) come on top and are checked before a request is read (web_tls).
 """
 
@@ -14,6 +14,7 @@ import hmac
 import logging
 import stat
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 MIN_TOKEN = 16  # characters; `openssl rand -hex 32` gives 64
 MAX_TOKEN = 512
+AGAIN_S = 0.05  # a token that was taken away is taken for so long at most; a new one is at once
 _CURE = "Put one token of at least 16 letters and digits into it, like `openssl rand -hex 32` makes"
 
 _Stamp = tuple[int, int, int]
@@ -46,23 +48,32 @@ class _File:
 
 
 class Tokens:
-    """The tokens of one *role* in *paths*; the first of them is expected to exist. Thread-safe."""
+    """
+    The tokens of one *role* in *paths*; the first of them is expected to exist. Thread-safe.
 
-    def __init__(self, role: Role, paths: Sequence[Path]) -> None:
+    The files are not looked at again within *again_s*: each look gives up the interpreter's lock.
+    """
+
+    def __init__(self, role: Role, paths: Sequence[Path], again_s: float) -> None:
         self.role = role
         self._files = [_File(path) for path in paths]
+        self._again_s = again_s
+        self._looked_at = float("-inf")
         self._lock = threading.Lock()
 
-    def digests(self) -> tuple[bytes, ...]:
-        """Return the SHA-256 of every token that is valid now."""
+    def digests(self, *, anew: bool = False) -> tuple[bytes, ...]:
+        """Return the SHA-256 of every token that is valid now; *anew*: whatever was seen a moment ago."""
         with self._lock:
-            for index, file in enumerate(self._files):
-                _look(file, self.role, expected=index == 0)
+            now = time.monotonic()
+            if anew or now - self._looked_at >= self._again_s:
+                self._looked_at = now
+                for index, file in enumerate(self._files):
+                    _look(file, self.role, expected=index == 0)
             return tuple(file.digest for file in self._files if file.digest)
 
     def problem(self) -> str:
         """Return why nobody is admitted, with place, fact and cure; "" when somebody is."""
-        if self.digests():
+        if self.digests(anew=True):
             return ""
         if not self._files:
             return f"no {self.role}_token_files are configured. Add them"
@@ -70,11 +81,13 @@ class Tokens:
 
 
 class Auth:
-    """Tells the role of a request by its Authorization header."""
+    """Tells the role of a request by its Authorization header; the tokens are those of *again_s* ago at most."""
 
-    def __init__(self, webhook: Sequence[Path], operator: Sequence[Path]) -> None:
-        self._webhook = Tokens(Role.WEBHOOK, webhook)
-        self._operator = Tokens(Role.OPERATOR, operator)
+    def __init__(
+        self, webhook: Sequence[Path], operator: Sequence[Path], *, again_s: float = AGAIN_S
+    ) -> None:
+        self._webhook = Tokens(Role.WEBHOOK, webhook, again_s)
+        self._operator = Tokens(Role.OPERATOR, operator, again_s)
         self._told_shared = False
 
     def role(self, authorization: str) -> Role | None:
@@ -87,8 +100,11 @@ class Auth:
     def role_of(self, token: str) -> Role | None:
         """Return whose *token* it is; None for nobody's."""
         given = _digest(token)
-        webhook = self._webhook.digests()
-        operator = self._operator_digests(webhook)
+        return self._fits(given) or self._fits(given, anew=True)
+
+    def _fits(self, given: bytes, *, anew: bool = False) -> Role | None:
+        webhook = self._webhook.digests(anew=anew)
+        operator = self._operator_digests(webhook, anew=anew)
         # All are compared, so that the time tells nothing.
         fits = [
             (role, hmac.compare_digest(given, digest))
@@ -103,7 +119,7 @@ class Auth:
 
     def still_operator(self, digest: str) -> bool:
         """Whether the token that *digest* names is still an operator's."""
-        operator = self._operator_digests(self._webhook.digests())
+        operator = self._operator_digests(self._webhook.digests(anew=True), anew=True)
         return digest in {each.hex() for each in operator}
 
     def problems(self) -> dict[Role, str]:
@@ -111,9 +127,11 @@ class Auth:
         found = {each.role: each.problem() for each in (self._webhook, self._operator)}
         return {role: text for role, text in found.items() if text}
 
-    def _operator_digests(self, webhook: Sequence[bytes]) -> tuple[bytes, ...]:
+    def _operator_digests(
+        self, webhook: Sequence[bytes], *, anew: bool = False
+    ) -> tuple[bytes, ...]:
         """Return the operators' tokens, without those that Alertmanager has, too."""
-        operator = self._operator.digests()
+        operator = self._operator.digests(anew=anew)
         shared = set(webhook) & set(operator)
         if shared and not self._told_shared:
             log.error(

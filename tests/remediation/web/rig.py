@@ -240,6 +240,7 @@ def write_tokens(folder: Path) -> Auth:
     return Auth(
         [folder / "webhook", folder / "webhook_next"],
         [folder / "operator", folder / "operator_next"],
+        again_s=0.0,
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from remediation.web.auth import MAX_TOKEN, MIN_TOKEN, Auth, Role
+from remediation.web.auth import AGAIN_S, MAX_TOKEN, MIN_TOKEN, Auth, Role
 from tests.remediation.web.rig import OPERATOR, WEBHOOK, write_tokens
 
 NEXT = "the-next-token-0123456789"
@@ -61,6 +61,18 @@ def test_rotation(tmp_path: Path) -> None:
     step()
 
     assert steps == [[True, False], [True, True], [False, True], [False, True], [False, False]]
+
+
+def test_the_files_are_not_looked_at_for_each_request_of_a_flood(tmp_path: Path) -> None:
+    """Within the time what was seen counts; a token that is not known yet makes them be looked at at once."""
+    write_tokens(tmp_path)
+    auth = Auth([tmp_path / "webhook"], [tmp_path / "operator"], again_s=3600.0)
+    steps = [auth.role_of(WEBHOOK)]
+    put(tmp_path / "webhook", f"{NEXT}\n")
+    steps += [auth.role_of(token) for token in (WEBHOOK, NEXT, WEBHOOK)]
+
+    assert steps == [Role.WEBHOOK, Role.WEBHOOK, Role.WEBHOOK, None]
+    assert 0 < AGAIN_S <= 0.1
 
 
 @pytest.mark.parametrize(
