@@ -8,8 +8,9 @@ kept. Bodies are plain JSON, small, and hold no labels but those the remediator 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
-from remediation.model import Alert, Container, Decision, Record, Restarted, Rung
+from remediation.model import Alert, Container, Decision, Outcome, Record, Restarted, Rung
 
 RECEIVED = "received"
 DEAD_LETTER = "dead_letter"
@@ -76,6 +77,13 @@ def decided(decision: Decision) -> Record:
             "lone": decision.lone,
         },
     )
+
+
+def decision_of(body: Mapping[str, Any]) -> Decision:
+    """Return the decision that an entry DECIDED holds."""
+    keys = tuple((str(fingerprint), float(starts)) for fingerprint, starts in body["alerts"])
+    outcome, rung = Outcome(body["outcome"]), Rung(body["rung"])
+    return Decision(**{**body, "outcome": outcome, "rung": rung, "alerts": keys})
 
 
 def opened(

@@ -260,8 +260,12 @@ class Engine:
     def _settle(self) -> None:
         """Decide nothing twice: what a slow disk left in doubt is known before the next decision."""
         if self._unsettled:
-            self._parts.journal.settle()
-            self._unsettled = False
+            self._unsettled = False  # first: another thread may set it meanwhile
+            try:
+                self._parts.journal.settle()
+            except JournalError:
+                self._unsettled = True
+                raise
 
     def _checkpoint(self) -> None:
         """Keep the state, so that a start reads little; in a flood not with every round."""
@@ -315,6 +319,8 @@ class Engine:
         if self._world.alerts is not None:
             self._reconciled_wall = now.wall
         found = list(self._parts.restarts.recover(self._state, self._world, now))
+        if self._unsettled:
+            found = []  # an end that was refused a moment ago may be written after all
         stops = self._parts.stops()
         if self._world.docker_up and stops != self._state.stops:
             found.append(records.stopped(stops))
@@ -356,9 +362,6 @@ class Engine:
             end = start + AT_ONCE
             part = news[max(0, start - first) : max(0, end - first)]
             self._append([*plan.records[start:end], *map(records.decided, part)])
-            # What is written is told, also when the next part cannot be written.
-            for decision in part:
-                self._parts.observer.decided(decision)
 
     def _is_news(self, decision: Decision) -> bool:
         """Whether *decision* acts, answers an accepted alert, or differs from the last one about the same."""
@@ -381,7 +384,16 @@ class Engine:
             self._append([self._parts.restarts.abandoned(intent)])
             self._wake.set()
             return
-        self._parts.restarts.start(entries[0], self.accept)
+        self._parts.restarts.start(entries[0], self._end)
+
+    def _end(self, *found: Record) -> None:
+        """Write what became of a restart, on its own thread; JournalError as the journal raises it."""
+        try:
+            self.accept(*found).result()
+        except JournalError as error:
+            # Before anybody may look for the end in Docker: it would be written twice.
+            self._unsettled |= error.may_be_written
+            raise
 
     def _is_stale(self) -> bool:
         return self._parts.clock.now().steady - self._looked_at > FRESH_S
@@ -415,7 +427,9 @@ class Engine:
             if incident := self._state.incidents.get(intent.incident):
                 asked |= {"root": incident.root, "root_tier": incident.tier}
             self._parts.observer.restarted(Record(records.INTENDED, asked), record)
-        elif entry.kind != records.DECIDED:
+        elif entry.kind == records.DECIDED:
+            self._parts.observer.decided(records.decision_of(entry.body))
+        else:
             self._parts.observer.changed(record)
 
     def _tell_blind(self, now: Moment) -> None:

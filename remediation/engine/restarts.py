@@ -13,7 +13,6 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
 
 from remediation import records
 from remediation.clock import Moment
@@ -33,7 +32,7 @@ from remediation.state_parts import Intent
 
 log = logging.getLogger(__name__)
 
-Accept = Callable[..., Future[tuple[Entry, ...]]]
+Write = Callable[..., object]  # takes records; returns once they are on disk, else raises
 Collect = Callable[[str], Mapping[str, object]]
 # The engine goes on stopping and starting without us; after its stop timeout, two more waits of its
 # own and a start, nothing will come of it any more (reference remediation, D1 and D3).
@@ -87,13 +86,13 @@ class Restarts:
         came = Restarted(Result.FAILED, "not done: too long since the look", attempted=False)
         return records.finished(str(intent.body["action"]), came, 0.0)
 
-    def start(self, intent: Entry, accept: Accept) -> None:
-        """Carry out *intent*; *accept* takes the record of what became of it."""
+    def start(self, intent: Entry, write: Write) -> None:
+        """Carry out *intent*; *write* takes the records of what became of it."""
         action = str(intent.body["action"])
         self._running.add(action)
-        self._spawn(lambda: self._carry_out(intent, accept))
+        self._spawn(lambda: self._carry_out(intent, write))
 
-    def _carry_out(self, intent: Entry, accept: Accept) -> None:
+    def _carry_out(self, intent: Entry, write: Write) -> None:
         body = intent.body
         action, service = str(body["action"]), str(body["service"])
         fence = Fence(str(body["container"]), str(body["id"]), float(str(body["started_wall"])))
@@ -110,7 +109,7 @@ class Restarts:
             # First: whoever is told of the end is told what was seen before.
             done.insert(0, records.evidence(action, found))
         try:
-            accept(*done).result()
+            write(*done)
         except Exception:
             log.exception(
                 "what became of %s could not be written; it will be read off Docker", action

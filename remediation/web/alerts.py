@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 PLACE = "/v1/alerts"
 MAX_AT_ONCE = 256  # group commit takes some hundreds at once; more than that is a fault
 MAX_PENDING = 50_000  # alerts that wait for a decision; the engine is stuck or gone
+LARGE_WAIT_S = 0.4  # for other large messages; with the reading and the commit less than a second
+LEAST_S = 0.1  # for a commit after all that
 INLINE_BYTES = 64 * 1024  # parsed in a millisecond; what is larger must not hold the others up
 
 
@@ -90,16 +92,18 @@ class Webhook:
             raise _busy(str(error)) from error
 
     async def _take(self, body: Body) -> Response:
+        until = self._clock() + self._commit_s
         found = await self._read(body)
+        left_s = max(LEAST_S, until - self._clock())
         if isinstance(found, Refused):
-            return await self._refuse(found, body)
+            return await self._refuse(found, body, left_s)
         pending = self._desk.view().state.pending
         if len(pending) >= MAX_PENDING:
             raise _busy(f"{MAX_PENDING} alerts wait for a decision already")
         now = self._clock()
         fresh = [alert for alert in found.alerts if not self._known(alert, pending, now)]
         if entry := self._records(found, fresh, body, now):
-            await commit(self._desk, *entry, wait_s=self._commit_s)
+            await commit(self._desk, *entry, wait_s=left_s)
         for alert in fresh:
             self._seen.add((*alert.key, alert.firing), now)
         if found.malformed:
@@ -120,8 +124,15 @@ class Webhook:
             return Refused(f"larger than {self._limits.size_bytes} bytes", "too_large")
         if body.size <= INLINE_BYTES:
             return read_message(body.data, self._limits)
-        async with self._one_at_a_time:
+        try:
+            async with asyncio.timeout(LARGE_WAIT_S):
+                await self._one_at_a_time.acquire()
+        except TimeoutError as error:
+            raise _busy("other large messages are being read") from error
+        try:
             return await run_in_threadpool(read_message, body.data, self._limits)
+        finally:
+            self._one_at_a_time.release()
 
     def _known(self, alert: Alert, pending: Container[tuple[str, float]], now: float) -> bool:
         if self._seen.has((*alert.key, alert.firing), now):
@@ -139,12 +150,12 @@ class Webhook:
             log.warning("%d alerts of a message made no sense: %s", found.malformed, found.reasons)
         return written
 
-    async def _refuse(self, refused: Refused, body: Body) -> Response:
+    async def _refuse(self, refused: Refused, body: Body, left_s: float) -> Response:
         """Write the dead letter, once for the same bytes, and say yes: it must not come again."""
         now = self._clock()
         if not self._seen.has(body.digest, now):
             letter = unreadable(refused.why, body.data, size=body.size, digest=body.digest)
-            await commit(self._desk, letter, wait_s=self._commit_s)
+            await commit(self._desk, letter, wait_s=left_s)
             self._seen.add(body.digest, now)
             log.warning("a message of %d bytes was put aside: %s", body.size, refused.why)
         self._metrics.intake(refused.result, 1)

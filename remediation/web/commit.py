@@ -41,7 +41,7 @@ async def commit(desk: Desk, *records: Record, wait_s: float = COMMIT_S) -> tupl
     done, _ = await asyncio.wait({waiting}, timeout=wait_s)
     if not done:
         waiting.add_done_callback(_look)
-        raise NotWrittenError(f"the journal has not answered within {wait_s:g} s")
+        raise NotWrittenError(f"the journal has not answered within {wait_s:.2g} s")
     failure = waiting.exception()
     if failure is not None:
         log.error("not written: %s", failure)

@@ -18,6 +18,7 @@ from remediation.web.tls import Tls
 from remediation.web.together import Together
 
 MAX_CONNECTIONS = 512
+HEADS = 4  # an answer may take so many times as long to be read as a head to be sent; arbitrary
 
 
 class Patient(H11Protocol):
@@ -26,6 +27,7 @@ class Patient(H11Protocol):
     tls: ClassVar[Tls | None] = None
     head_s: ClassVar[float] = 5.0
     _cut: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
     _expected = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -49,6 +51,28 @@ class Patient(H11Protocol):
         """Wait for the rest of the request, if there is one, but not for long."""
         super().on_response_complete()
         self._expect(self._rest())
+        if self.transport.is_closing():
+            self._await_reader()  # it closes once all is read
+
+    def pause_writing(self) -> None:
+        """Wait for who does not read, but not for long."""
+        super().pause_writing()
+        self._await_reader()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        super().resume_writing()
+        if not self.transport.is_closing():
+            self._forget_reader()
+
+    def _await_reader(self) -> None:
+        if self._unread is None:
+            self._unread = self.loop.call_later(HEADS * self.head_s, self.transport.abort)
+
+    def _forget_reader(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _rest(self) -> str:
         """Return what is still to come of a request that is answered already: its body, or nothing."""
@@ -73,6 +97,7 @@ class Patient(H11Protocol):
         """Stop all waiting."""
         if self._cut is not None:
             self._cut.cancel()
+        self._forget_reader()
         super().connection_lost(exc)
 
 

@@ -17,8 +17,8 @@ class Seen:
     """
     Things seen within the last *within_s* seconds; belongs to one thread.
 
-    Of each its hash is kept, half the memory of the thing itself. Python seeds it anew in each
-    process: that two of 20,000 share one of 2**64 nobody can arrange.
+    Of each its hash is kept, half the memory of the thing itself. Two of 20,000 share one of 2**64
+    too rarely to matter, and Python seeds that of texts anew in each process.
     """
 
     def __init__(self, within_s: float, most: int = MAX_SEEN) -> None:

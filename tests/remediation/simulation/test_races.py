@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -12,11 +11,21 @@ from remediation import records
 from remediation.clock import Moment
 from remediation.engine.engine import FLOOD, KEEP_MANY_S, MANY, breath
 from remediation.engine.restarts import LATE_S, Restarts
-from remediation.model import Container, Entry, Record, Restarted, Result, Rung, Sight, World
+from remediation.model import (
+    Container,
+    Decision,
+    Entry,
+    Record,
+    Restarted,
+    Result,
+    Rung,
+    Sight,
+    World,
+)
 from remediation.state import State
 from tests.remediation import shop
 from tests.remediation.policy.test_decide import intended
-from tests.remediation.simulation.sim import HOLD_S, Sim, Thing, restarts_of, until
+from tests.remediation.simulation.sim import HOLD_S, Silent, Sim, Thing, restarts_of, until
 
 
 class _Driver:
@@ -47,13 +56,7 @@ def test_a_restart_ends_once() -> None:
     done = _world(shop.running(started_wall=shop.NOW + 1))
     told: list[Record] = []
 
-    def accept(*found: Record) -> Future[tuple[Entry, ...]]:
-        told.extend(found)
-        future: Future[tuple[Entry, ...]] = Future()
-        future.set_result(())
-        return future
-
-    restarts.start(intent, accept)
+    restarts.start(intent, lambda *found: told.extend(found))
     assert list(restarts.recover(known, done, _moment(2))) == []
     later.pop()()
     assert [record.kind for record in told] == [records.FINISHED]
@@ -68,7 +71,7 @@ def test_an_end_that_could_not_be_written_is_read_off_docker() -> None:
     restarts = Restarts(_Driver(), spawn=lambda work: work())  # type: ignore[arg-type]
     known, intent = _known()
 
-    def refuse(*_: Record) -> Future[tuple[Entry, ...]]:
+    def refuse(*_: Record) -> None:
         raise OSError("no space left")
 
     restarts.start(intent, refuse)
@@ -208,13 +211,26 @@ def test_a_flood_is_not_slowed_down_by_looks(took_s: float, waiting: int, rests_
     assert breath(took_s, waiting) == rests_s
 
 
+@dataclass
+class _Heard(Silent):
+    """Notes the decisions that it is told of."""
+
+    decisions: list[Decision] = field(default_factory=list)
+
+    def decided(self, decision: Decision) -> None:
+        """Note it."""
+        self.decisions.append(decision)
+
+
 def test_what_a_slow_disk_wrote_after_all_is_decided_once() -> None:
     """
     An incident whose commit was refused for its time and written late is the root's only one.
 
-    What is decided while nobody knows whether it was written would open a second one.
+    What is decided while nobody knows whether it was written would open a second one. What was
+    decided then is told as well: each decision in the journal once.
     """
-    sim = Sim(shop.config())
+    heard = _Heard()
+    sim = Sim(shop.config(), people=heard)
     sim.advance(10)
     sim.break_("cache", "restart")
     sim.advance(HOLD_S - 30)
@@ -224,9 +240,35 @@ def test_what_a_slow_disk_wrote_after_all_is_decided_once() -> None:
     sim.slow_disk = False
     healed = until(sim, lambda: sim.healthy("cache"), within_s=300)
     until(sim, lambda: not sim.view().state.incidents, within_s=600)
+    decided = [records.decision_of(e.body) for e in sim.entries if e.kind == records.DECIDED]
 
     assert records.OPENED not in while_slow
     assert healed
     assert [e.body["root"] for e in sim.entries if e.kind == records.OPENED] == ["cache"]
     assert [e.kind for e in sim.entries if e.kind == records.CLOSED] == [records.CLOSED]
     assert restarts_of(sim) == ["cache"]
+    assert heard.decisions == decided != []
+
+
+def test_an_end_that_a_slow_disk_wrote_after_all_is_the_only_one() -> None:
+    """The end of a restart was refused for its time: it is not read off Docker while it may be written yet."""
+    sim = Sim(shop.config())
+    sim.advance(10)
+    sim.break_("cache", "restart")
+
+    def slow(found: tuple[Record, ...]) -> None:
+        sim.slow_disk |= any(record.kind == records.INTENDED for record in found)
+
+    sim.committed = slow
+    began = until(sim, lambda: sim.slow_disk, within_s=HOLD_S + 120)
+    sim.committed = lambda _: None
+    sim.advance(30)
+    while_slow = [entry.kind for entry in sim.entries]
+    sim.slow_disk = False
+    sim.advance(900)
+    ends = [e.body for e in sim.entries if e.kind == records.FINISHED]
+
+    assert began
+    assert records.FINISHED not in while_slow
+    assert restarts_of(sim) == ["cache"]
+    assert [(end["result"], end["detail"]) for end in ends] == [("succeeded", "")]

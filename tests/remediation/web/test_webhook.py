@@ -18,8 +18,10 @@ import pytest
 from remediation import records
 from remediation.journal.errors import JournalError
 from remediation.journal.journal import Journal
+from remediation.web import alerts
+from remediation.web.alerts import INLINE_BYTES
 from remediation.web.dead_letters import unreadable
-from remediation.web.intake import Accepted, Limits, read_message
+from remediation.web.intake import Accepted, Limits, Refused, read_message
 from remediation.web.metrics import INTAKE_RESULTS
 from tests.remediation.web.rig import (
     HOST,
@@ -125,6 +127,35 @@ def test_a_journal_that_hangs(desk: FakeDesk, tmp_path: Path) -> None:
         # It waits for its decision already: the late entry was as good as a yes.
         assert (taken.status, taken.json["duplicate"]) == (200, 1)
         assert desk.kinds() == [records.RECEIVED]
+
+
+def test_large_messages_wait_for_each_other_but_not_for_long(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a large message is being read another one is refused in time, and a small one is taken."""
+    gate, reached = threading.Event(), threading.Event()
+
+    def slow(body: bytes, limits: Limits) -> Accepted | Refused:
+        if len(body) > INLINE_BYTES:
+            reached.set()
+            gate.wait(60)
+        return read_message(body, limits)
+
+    monkeypatch.setattr(alerts, "read_message", slow)
+    large = message(*(alert(fingerprint=f"{n:016x}") for n in range(1000)))
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(web.alerts, large)
+        assert reached.wait(60)
+        began = time.monotonic()
+        refused, small = web.alerts(large), web.alerts(message(alert()))
+        took_s = time.monotonic() - began
+        gate.set()
+        again = web.alerts(large)
+
+    assert (refused.status, small.status) == (503, 200)
+    assert refused.json["error"]["fact"] == "other large messages are being read"
+    assert took_s < 1
+    assert (first.result().status, again.status) == (200, 200)
 
 
 def test_a_late_failure_breaks_nothing(desk: FakeDesk, tmp_path: Path) -> None:
