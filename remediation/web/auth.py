@@ -3,8 +3,9 @@ Who asks: bearer tokens for Alertmanager and for people, each from one or two fi
 
 Two files let a token be rotated: put the new one into the second, tell everybody, then move it. The
 files are looked at when a request comes, though not for each one of a flood, and read when they have
-changed; one that is missing admits nobody, and a role without any token is refused altogether. Comparing takes the same time whatever is
-wrong. Client certificates (mTLS) come on top and are checked before a request is read (web_tls).
+changed; one that is missing admits nobody, and a role without any token is refused altogether.
+Comparing takes the same time whatever is wrong. Client certificates (mTLS) come on top and are checked
+before a request is read (remediation.web.tls).
 """
 
 from __future__ import annotations
